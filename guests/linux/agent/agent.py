@@ -1,0 +1,163 @@
+"""The life of a partition: connect, take the payload, load the services, wait for the start, run."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import platform
+import select
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from guests.linux.agent.channels import Input, Output
+from guests.linux.agent.control import VECTOR, Control, ServiceLog
+from guests.linux.agent.payload import Payload, load_service
+from guests.linux.agent.runtime import Runtime, Service, describe
+from virtio_shm import library
+
+
+class Doorbells(Protocol):
+    """What the agent needs of a doorbell device."""
+
+    control: memoryview
+    events: list[int]
+
+    def ring(self, vector: int) -> None:
+        """Ring the host."""
+
+
+class SimulationClock:
+    """Virtual time of the run: the CPU's counter, which counts ns, less what it was at time 0."""
+
+    def __init__(self) -> None:
+        self.offset_ns = 0
+        self._counter = library.load().vshm_counter
+
+    def __call__(self) -> int:
+        now: int = self._counter() - self.offset_ns
+        return now
+
+
+class Agent:
+    """Runs one partition.
+
+    Parameters:
+        doorbells: the doorbell device.
+        open_channel: maps channel region i.
+        folder: where the payload is unpacked.
+    """
+
+    def __init__(self, doorbells: Doorbells, open_channel: Callable[[int], memoryview], folder: Path) -> None:
+        self._doorbells = doorbells
+        self._open_channel = open_channel
+        self._folder = folder
+        self._clock = SimulationClock()
+        self._event = doorbells.events[VECTOR]
+        self._sleep = select.poll()
+        self._sleep.register(self._event, select.POLLIN)
+
+    def run(self) -> None:
+        """Serve the host for ever; touches no shared memory before it is rung for the first time."""
+        self._rung()
+        self._connect()
+        self._control.send({"type": "hello", "versions": versions()})
+        runtime, complete = self._arm(self._take_payload())
+        runtime.connect()
+        if complete:
+            self._control.send({"type": "armed"})
+        self._clock.offset_ns = self._await("start")["offset_ns"]
+        runtime.run()
+
+    def _connect(self) -> None:
+        control = Control(self._doorbells.control, self._event, self._doorbells.ring, self._clock)
+        self._control = control
+        self._log = ServiceLog(control, self._clock)
+        while not control.connect():
+            self._rung()
+
+    def _rung(self) -> None:
+        self._sleep.poll()
+        os.eventfd_read(self._event)
+
+    def _receive(self) -> bytes:
+        while (content := self._control.receive()) is None:
+            self._rung()
+        return content
+
+    def _await(self, kind: str) -> dict[str, Any]:
+        """Return the next message of a kind; others are not ours to understand."""
+        while True:
+            message: dict[str, Any] = json.loads(self._receive())
+            if message.get("type") == kind:
+                return message
+
+    def _take_payload(self) -> dict[str, Any]:
+        payload = Payload(self._await("payload"))
+        while not payload.complete:
+            payload.add(self._receive())
+        return payload.unpack(self._folder)
+
+    def _arm(self, manifest: dict[str, Any]) -> tuple[Runtime, bool]:
+        """Load the services between their channels; False, and the host is told why, where one does not load."""
+        self._redirect_output()
+        channels = {(channel["role"], channel["name"]): channel for channel in manifest["channels"]}
+        services = []
+        complete = True
+        for entry in manifest["services"]:
+            self._log.service = entry["name"]
+            try:
+                services.append(self._load(entry, channels))
+            except BaseException as error:  # noqa: BLE001 - as process 1 we outlive whatever a service does
+                self._control.send({"type": "failed", "service": entry["name"], **describe(error)})
+                complete = False
+        settle_memory()
+        runtime = Runtime(services, self._doorbells.events, self._clock, self._failed, self._entering)
+        return runtime, complete
+
+    def _load(self, entry: dict[str, Any], channels: dict[tuple[str, str], Any]) -> Service:
+        call, signature = load_service(self._folder, entry)
+        ring, clock = self._doorbells.ring, self._clock
+
+        def memory(channel: dict[str, Any]) -> memoryview:
+            return self._open_channel(channel["index"])
+
+        inputs = [channels["consumer", entry["inputs"][port]] for port in signature.inputs]
+        outputs = [channels.get(("producer", entry["outputs"].get(port))) for port in signature.outputs]
+        return Service(
+            entry["name"],
+            call,
+            [Input(channel, memory(channel), ring, clock) for channel in inputs],
+            [Output(channel, memory(channel), ring, clock) if channel else None for channel in outputs],
+        )
+
+    def _failed(self, service: Service, error: BaseException) -> None:
+        self._control.send({"type": "failed", "service": service.name, **describe(error)})
+
+    def _entering(self, service: str) -> None:
+        self._log.service = service
+
+    def _redirect_output(self) -> None:
+        sys.stdout = self._log.stream("info")
+        sys.stderr = self._log.stream("error")
+        logging.basicConfig(handlers=[self._log.handler()], level=logging.INFO, format="%(message)s", force=True)
+
+
+def settle_memory() -> None:
+    """Put what lives for ever out of the garbage collector's sight, so that collections stay short."""
+    gc.collect()
+    gc.freeze()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what shapes the services' results."""
+    found = {"python": platform.python_version(), "numpy": np.__version__, "kernel": os.uname().release}
+    interpreter = sys.modules.get("ai_edge_litert")
+    if interpreter is not None:
+        found["ai_edge_litert"] = str(getattr(interpreter, "__version__", "unknown"))
+    return found

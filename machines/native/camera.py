@@ -1,0 +1,134 @@
+"""A camera: when it takes which picture, and what is on it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from machines.native.pictures import FolderSource
+from machines.native.plates import PlateSource
+from machines.native.source import Source, Truth
+from machines.native.splitmix import SplitMix
+from machines.native.video import VideoSource
+
+Format = Literal["rgb8", "gray8"]
+
+_SECOND_NS = 1_000_000_000
+
+
+class Camera:
+    """Takes pictures at a rate in virtual time.
+
+    Parameters:
+        name: what it is called in messages
+        source: what it looks at: "plates", a folder of pictures, a video file, or any `Source`
+        size: (width, height) in pixels
+        rate: pictures a second; a float is taken as the nearest fraction with a denominator up to 1001 (29.97)
+        format: "rgb8" for uint8[height, width, 3], "gray8" for uint8[height, width] (BT.601 luma)
+        jitter_ns: each picture comes late by a number of nanoseconds from 0 to this, drawn by the seed
+        seed: of the jitter and of the built-in source
+
+    Raises:
+        ValueError: a parameter is out of range; jitter must be shorter than a period.
+        FileNotFoundError: the source is neither "plates" nor an existing file or folder.
+        ModuleNotFoundError: the source is a video and PyAV is not installed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: str | Source,
+        size: tuple[int, int],
+        rate: int | float | Fraction,
+        format: Format = "rgb8",
+        jitter_ns: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self.name, self.size, self.format = name, size, format
+        self.rate = Fraction(rate).limit_denominator(1001)
+        if min(size) < 1:
+            raise ValueError(f"camera {name}: size {size[0]}x{size[1]} is empty")
+        if self.rate <= 0:
+            raise ValueError(f"camera {name}: rate {rate} is not positive")
+        if not 0 <= jitter_ns < _SECOND_NS // self.rate:
+            raise ValueError(f"camera {name}: jitter {jitter_ns} ns is not from 0 to less than a period")
+        if format not in ("rgb8", "gray8"):
+            raise ValueError(f"camera {name}: format {format!r} is neither rgb8 nor gray8")
+        self._jitter_ns, self._seed = jitter_ns, seed
+        self._source = open_source(source, size, seed) if isinstance(source, str) else source
+        self._colour = np.empty((size[1], size[0], 3), np.uint8) if format == "gray8" else None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a picture, [height, width, 3] or [height, width]."""
+        width, height = self.size
+        return (height, width, 3) if self.format == "rgb8" else (height, width)
+
+    def next_ns(self, index: int) -> int:
+        """Return the virtual time in nanoseconds at which picture index (0, 1, ...) is taken; it grows with index."""
+        due = index * _SECOND_NS * self.rate.denominator // self.rate.numerator
+        return due + (SplitMix(self._seed, 3, index).below(self._jitter_ns + 1) if self._jitter_ns else 0)
+
+    def render(self, index: int, out: NDArray[np.uint8]) -> None:
+        """Draw picture index into out.
+
+        Parameters:
+            index: 0, 1, ...; in any order
+            out: uint8, of `shape`; contiguous or not
+
+        Raises:
+            ValueError: out has another shape or dtype.
+        """
+        if out.shape != self.shape or out.dtype != np.uint8:
+            raise ValueError(f"camera {self.name} draws uint8{list(self.shape)}, not {out.dtype}{list(out.shape)}")
+        if self._colour is None:
+            self._source.draw(index, self.next_ns(index), out)
+        else:
+            self._source.draw(index, self.next_ns(index), self._colour)
+            out[:] = luma(self._colour)
+
+    def truth(self, index: int) -> list[Truth]:
+        """Return what is known to be on picture index; empty when the source does not know."""
+        return self._source.truth(index, self.next_ns(index))
+
+
+def open_source(text: str, size: tuple[int, int], seed: int) -> Source:
+    """Open what a scenario names as a camera's source.
+
+    Parameters:
+        text: "plates", a folder of pictures or a video file
+        size: (width, height) of the pictures wanted
+        seed: of the built-in source
+
+    Raises:
+        FileNotFoundError: no such file or folder.
+        ModuleNotFoundError: it is a video and PyAV is not installed.
+        ValueError: the folder holds no picture, the file no video, or the size is too small for plates.
+    """
+    width, height = size
+    if text == "plates":
+        return PlateSource(width, height, seed)
+    path = Path(text)
+    if path.is_dir():
+        return FolderSource(path, width, height)
+    if path.is_file():
+        return VideoSource(path, width, height)
+    raise FileNotFoundError(f"camera source {text!r} is neither 'plates' nor a folder of pictures nor a video file")
+
+
+def luma(colour: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the brightness of RGB pixels, (77 R + 150 G + 29 B) / 256: BT.601's weights in 8 bits.
+
+    Parameters:
+        colour: uint8[height, width, 3]
+
+    Returns:
+        uint8[height, width]
+    """
+    red, green, blue = (colour[..., channel].astype(np.uint16) for channel in range(3))
+    brightness: NDArray[np.uint8] = ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.uint8)
+    return brightness

@@ -1,0 +1,169 @@
+"""From a description of a Linux guest to QEMU's arguments: a pure function, and the digest of what it describes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from machines.qemu.binary import QemuBinary
+
+CONTROL_BYTES = 16 << 20
+"""Size of the control region, the BAR of the ivshmem-doorbell device."""
+
+ROOT_SLOT = 0x02
+CONTROL_SLOT = 0x0F
+FIRST_REGION_SLOT = 0x10
+REGIONS_PER_SLOT = 8
+MAX_REGIONS = 15 * REGIONS_PER_SLOT
+"""PCI slots 0x10 to 0x1e, eight functions each; 0x1f is the chipset's."""
+
+MAX_VECTORS = 2048
+"""PCI 3.0, section 6.8.2: an MSI-X table has at most 2048 entries."""
+
+ROOT_ALIGNMENT = 2 << 20
+"""The root image's size is a multiple of it: virtio-pmem maps whole 2 MiB pages."""
+
+
+@dataclass(frozen=True)
+class GuestImage:
+    """Files that a Linux guest boots from.
+
+    Attributes:
+        kernel: bzImage.
+        initrd: initial RAM file system.
+        root: root file system, mapped read-only by all guests.
+        arguments: kernel command line.
+        digest: identifies the bytes of all of them.
+    """
+
+    kernel: Path
+    initrd: Path
+    root: Path
+    arguments: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class GuestMachine:
+    """What shapes a guest and so its snapshot.
+
+    Attributes:
+        cpu: QEMU's name and features of the CPU model.
+        memory_bytes: RAM.
+        shift: icount shift; an instruction takes 2**shift virtual nanoseconds.
+        region_bytes: sizes of the channel regions, powers of two, in the order of their index.
+    """
+
+    cpu: str
+    memory_bytes: int
+    shift: int
+    region_bytes: tuple[int, ...]
+
+    @property
+    def vectors(self) -> int:
+        """Doorbells in each direction: one for control and one per channel."""
+        return 1 + len(self.region_bytes)
+
+
+@dataclass(frozen=True)
+class Attachments:
+    """What differs from one process to the next: descriptors by number and paths.
+
+    Attributes:
+        plugin: the lockstep plugin.
+        parent: process id of the simulator.
+        lockstep_fd, monitor_fd, doorbell_fd: connected sockets.
+        region_fds: memory of the channel regions.
+        console: file that takes the serial console.
+        snapshot_fd: an open snapshot to start from, or None to boot.
+    """
+
+    plugin: Path
+    parent: int
+    lockstep_fd: int
+    monitor_fd: int
+    doorbell_fd: int
+    region_fds: tuple[int, ...]
+    console: Path
+    snapshot_fd: int | None
+
+
+def arguments(machine: GuestMachine, image: GuestImage, binary: QemuBinary, attached: Attachments) -> list[str]:
+    """Return QEMU's arguments for one guest, without the program's name.
+
+    The machine starts paused: QMP `cont` lets it go. See `docs/notes` for why each option is needed for repeatability.
+    """
+    wiring = f"{attached.plugin},socket={attached.lockstep_fd},parent={attached.parent}"
+    line = [
+        *_platform(machine, binary),
+        *_boot(image),
+        *_root(image),
+        *_console(attached),
+        *_doorbells(machine, attached),
+        *_regions(machine, attached),
+        "-plugin", wiring,
+        "-S",
+    ]  # fmt: skip
+    if attached.snapshot_fd is not None:
+        line += ["-incoming", f"fd:{attached.snapshot_fd}"]
+    return line
+
+
+def machine_digest(machine: GuestMachine, image: GuestImage, binary: QemuBinary) -> str:
+    """Return the hexadecimal digest of everything that shapes a snapshot of this guest."""
+    nothing = Path("-")
+    blank = Attachments(nothing, 0, 0, 0, 0, (0,) * len(machine.region_bytes), nothing, None)
+    anonymous = GuestImage(nothing, nothing, nothing, image.arguments, image.digest)
+    size = image.root.stat().st_size
+    described = json.dumps(
+        [binary.identity, image.digest, size, [*_platform(machine, binary), *_boot(anonymous)],
+         _doorbells(machine, blank), CONTROL_BYTES, _regions(machine, blank)]
+    )  # fmt: skip
+    return hashlib.sha256(described.encode()).hexdigest()
+
+
+def _platform(machine: GuestMachine, binary: QemuBinary) -> list[str]:
+    firmware = ["-L", str(binary.data)] if binary.data is not None else []
+    return [
+        *firmware,
+        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "-machine", "q35", "-accel", "tcg,thread=single", "-cpu", machine.cpu, "-smp", "1",
+        "-m", f"{machine.memory_bytes >> 20},slots=2,maxmem={(machine.memory_bytes >> 20) + 1024}M",
+        "-icount", f"shift={machine.shift},sleep=off",
+        "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",
+        "-device", "intel-iommu,intremap=on",
+    ]  # fmt: skip
+
+
+def _boot(image: GuestImage) -> list[str]:
+    return ["-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", image.arguments]
+
+
+def _root(image: GuestImage) -> list[str]:
+    backend = f"memory-backend-file,id=root,share=on,readonly=on,mem-path={image.root},size={image.root.stat().st_size}"
+    return ["-object", f"{backend},align={ROOT_ALIGNMENT}", "-device", f"virtio-pmem-pci,memdev=root,addr={ROOT_SLOT:02x}.0"]
+
+
+def _console(attached: Attachments) -> list[str]:
+    return [
+        "-chardev", f"file,id=console,path={attached.console}", "-serial", "chardev:console",
+        "-chardev", f"socket,id=monitor,fd={attached.monitor_fd}", "-mon", "chardev=monitor,mode=control",
+    ]  # fmt: skip
+
+
+def _doorbells(machine: GuestMachine, attached: Attachments) -> list[str]:
+    device = f"ivshmem-doorbell,chardev=doorbells,vectors={machine.vectors},master=on,addr={CONTROL_SLOT:02x}.0"
+    return ["-chardev", f"socket,id=doorbells,fd={attached.doorbell_fd}", "-device", device]
+
+
+def _regions(machine: GuestMachine, attached: Attachments) -> list[str]:
+    line: list[str] = []
+    for index, (size, fd) in enumerate(zip(machine.region_bytes, attached.region_fds, strict=True)):
+        slot, function = divmod(index, REGIONS_PER_SLOT)
+        address = f"{FIRST_REGION_SLOT + slot:02x}.{function}"
+        backend = f"memory-backend-file,id=region{index},share=on,mem-path=/proc/self/fd/{fd},size={size}"
+        device = f"ivshmem-plain,memdev=region{index},master=on,addr={address},multifunction=on"
+        line += ["-object", backend, "-device", device]
+    return line

@@ -1,0 +1,81 @@
+"""Starting and ending QEMU processes: the one place that does it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from machines.errors import EnvironmentLacks, ParticipantFailed
+from machines.qemu.binary import QemuBinary
+
+
+class QemuProcess:
+    """One running QEMU.
+
+    It is in a session of its own, so a Ctrl-C at the terminal reaches the simulator only, which then ends it; and the
+    lockstep plugin asks the kernel to kill it when the simulator dies.
+
+    Parameters:
+        name: the guest, for messages.
+        binary: which QEMU.
+        arguments: all that follows the program's name.
+        inherited: file descriptors that the arguments mention by number.
+        messages: file that takes what QEMU itself prints.
+
+    Raises:
+        EnvironmentLacks: the program cannot be started.
+    """
+
+    def __init__(
+        self, name: str, binary: QemuBinary, arguments: Sequence[str], inherited: Sequence[int], messages: Path
+    ) -> None:
+        self._name = name
+        self._messages = messages
+        self.command_line = [str(binary.path), *arguments]
+        environment = dict(os.environ)
+        if binary.modules is not None:
+            environment["QEMU_MODULE_DIR"] = str(binary.modules)
+        with messages.open("wb") as out:
+            try:
+                self._process = subprocess.Popen(
+                    self.command_line,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=list(inherited),
+                    start_new_session=True,
+                    env=environment,
+                )
+            except OSError as error:
+                raise EnvironmentLacks(f"{binary.path} does not start: {error}") from error
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def explain(self, failure: ParticipantFailed) -> Exception:
+        """Return `failure` with QEMU's own last words, or what the environment lacks if that is the reason."""
+        try:
+            self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            return failure
+        words = self._messages.read_text(errors="replace").strip().splitlines()
+        last = words[-1] if words else f"exit status {self._process.returncode}, no message"
+        lacks = next((line for line in words if "lockstep:" in line), None)
+        if lacks is not None:
+            return EnvironmentLacks(
+                f"{self._name}: {lacks.strip()}; virtual time needs a distribution's QEMU 7.2 or newer, or set time.mode: realtime"
+            )
+        command = shlex.join(self.command_line)
+        return ParticipantFailed(self._name, f"{failure.reason}: {last} (messages: {self._messages}; command: {command})")
+
+    def kill(self) -> None:
+        """End it at once and wait until it is gone."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()

@@ -1,0 +1,97 @@
+"""Snapshots of guests at their ready point, kept by a digest of everything that shapes them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from machines.cache import cache_dir
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A saved guest.
+
+    Attributes:
+        state: QEMU's migration stream.
+        boot_s: wall seconds that the boot took which it saves.
+    """
+
+    state: Path
+    boot_s: float
+
+
+def folder() -> Path:
+    """Return the folder that holds the snapshots."""
+    return cache_dir("snapshots")
+
+
+def find(digest: str) -> Snapshot | None:
+    """Return the snapshot of the machine with `digest`, or None."""
+    state = folder() / f"{digest}.state"
+    try:
+        facts = json.loads((folder() / f"{digest}.json").read_text())
+        if state.stat().st_size != facts["bytes"]:
+            return None
+        return Snapshot(state, float(facts["boot_s"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@contextlib.contextmanager
+def building(digest: str) -> Iterator[Path]:
+    """Give a path to write a new snapshot to; nobody else builds the same one meanwhile.
+
+    The path is a temporary file that is gone afterwards unless `publish` took it.
+    """
+    lock = os.open(folder() / f"{digest}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        handle, name = tempfile.mkstemp(prefix=f"{digest[:12]}-", suffix=".partial", dir=folder())
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    finally:
+        os.close(lock)
+
+
+def publish(partial: Path, digest: str, boot_s: float) -> Snapshot:
+    """Make a complete snapshot visible under its digest, at once and for all."""
+    state = folder() / f"{digest}.state"
+    facts = folder() / f"{digest}.json"
+    size = partial.stat().st_size
+    os.replace(partial, state)
+    fresh = facts.with_suffix(f".{os.getpid()}.partial")
+    fresh.write_text(json.dumps({"bytes": size, "boot_s": round(boot_s, 3)}))
+    os.replace(fresh, facts)
+    return Snapshot(state, boot_s)
+
+
+def sweep() -> None:
+    """Remove what a killed builder left: partial files that nobody holds the lock for."""
+    for partial in folder().glob("*.partial"):
+        digest_start = partial.name.split("-")[0].split(".")[0]
+        for lock in folder().glob(f"{digest_start}*.lock"):
+            if not _free(lock):
+                break
+        else:
+            partial.unlink(missing_ok=True)
+
+
+def _free(lock: Path) -> bool:
+    fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)

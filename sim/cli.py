@@ -1,0 +1,159 @@
+"""The command line: one function per command, each in a file of its own under `sim.commands`.
+
+Exit codes: 0 passed, 1 an expectation failed or a guest did not get to run, 2 bad scenario or usage, 3 the environment
+lacks something, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Run partitioned edge systems, operating systems and all, in repeatable virtual time.",
+)
+images_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build, list and prune guest images and snapshots.")
+app.add_typer(images_app, name="images")
+
+EXIT_PASSED, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+
+Command = Callable[..., None]
+
+
+def _guarded(command: Command) -> Command:
+    """Turn what can go wrong in a command into one line and its exit code."""
+
+    @functools.wraps(command)
+    def guarded(*arguments: object, **options: object) -> None:
+        from machines.errors import EnvironmentLacks, ParticipantFailed
+        from sim.scenario.problem import ScenarioErrors
+
+        try:
+            return command(*arguments, **options)
+        except ScenarioErrors as errors:
+            print(*errors.problems, sep="\n", file=sys.stderr)
+            code = EXIT_USAGE
+        except EnvironmentLacks as lack:
+            print(f"sim: {lack}", file=sys.stderr)
+            code = EXIT_ENVIRONMENT
+        except ParticipantFailed as failure:
+            print(f"sim: {failure}", file=sys.stderr)
+            code = EXIT_FAILED
+        except KeyboardInterrupt:
+            print("sim: interrupted", file=sys.stderr)
+            code = EXIT_INTERRUPTED
+        raise typer.Exit(code)
+
+    return guarded
+
+
+ScenarioFile = Annotated[Path, typer.Argument(help="A scenario, such as scenarios/ivi_camera.yaml.")]
+
+
+@app.command()
+@_guarded
+def run(
+    scenario: ScenarioFile,
+    duration: Annotated[Optional[str], typer.Option(help="Virtual time to run, such as 10s.")] = None,
+    seed: Annotated[Optional[int], typer.Option(help="Seed of everything random.")] = None,
+    out: Annotated[Optional[Path], typer.Option(help="Folder for the report [runs/<scenario>-<n>].")] = None,
+    set_: Annotated[
+        Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Override, by dotted key; repeatable.")
+    ] = None,
+    cold: Annotated[bool, typer.Option("--cold", help="Boot the guests even where snapshots exist.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print result.json, and nothing else, on standard output.")] = False,
+) -> None:
+    """Run a scenario and write its report."""
+    from sim.commands.run import run_scenario
+
+    raise typer.Exit(run_scenario(scenario, duration, seed, out, set_ or [], cold, json))
+
+
+@app.command()
+@_guarded
+def check(scenarios: Annotated[list[Path], typer.Argument(help="Scenario files.")]) -> None:
+    """Check scenarios without starting anything: one line per mistake."""
+    from sim.scenario import check as check_files
+
+    raise typer.Exit(check_files(scenarios)[1])
+
+
+@app.command()
+@_guarded
+def schema() -> None:
+    """Print the JSON Schema of scenarios, for editors."""
+    from sim.commands.schema import print_schema
+
+    print_schema()
+
+
+@app.command()
+@_guarded
+def doctor(json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
+    """Tell what is installed, what works here, and how to get the rest."""
+    from sim.commands.doctor import diagnose
+
+    raise typer.Exit(diagnose(json))
+
+
+@app.command()
+@_guarded
+def console(
+    run_folder: Annotated[Path, typer.Argument(help="Folder of a run, also of one that still goes on.")],
+    partition: Annotated[str, typer.Argument(help="Name of a partition.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends.")] = False,
+) -> None:
+    """Print the serial console of a partition."""
+    from sim.commands.console import print_console
+
+    raise typer.Exit(print_console(run_folder, partition, follow))
+
+
+@images_app.command("build")
+@_guarded
+def images_build(quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing if all is there.")] = False) -> None:
+    """Build the guest image, the ring and the QEMU plugin where they are not in the cache."""
+    from sim.commands.images import build
+
+    build(quiet)
+
+
+@images_app.command("list")
+@_guarded
+def images_list() -> None:
+    """List what the cache holds."""
+    from sim.commands.images import print_list
+
+    print_list()
+
+
+@images_app.command("prune")
+@_guarded
+def images_prune(
+    everything: Annotated[bool, typer.Option("--all", help="Also what the current version would use.")] = False,
+) -> None:
+    """Remove images and snapshots that the current version does not use."""
+    from sim.commands.images import prune
+
+    prune(everything)
+
+
+def main() -> None:
+    """Run the command line; SIGTERM ends it as Ctrl-C does, so that everything is cleaned up."""
+    signal.signal(signal.SIGTERM, _terminate)
+    app()
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,77 @@
+"""`sim console`: what a partition's serial console shows."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from pathlib import Path
+
+from sim.cli import EXIT_PASSED, EXIT_USAGE
+
+LOCK = ".running"
+"""File of a run's folder that the run holds locked as long as it goes on."""
+
+_POLL_S = 0.2
+
+
+def hold(folder: Path) -> int:
+    """Mark a run's folder as that of a run that goes on; the kernel takes the mark away when the process ends.
+
+    Returns:
+        The descriptor that holds the mark.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    fd = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    return fd
+
+
+def print_console(folder: Path, partition: str, follow: bool) -> int:
+    """Print a partition's console.
+
+    Parameters:
+        folder: of a run.
+        partition: its name.
+        follow: go on while the run does.
+
+    Returns:
+        The exit code.
+    """
+    path = folder / "logs" / f"{partition}.console.log"
+    if not path.is_file():
+        known = sorted(each.name.removesuffix(".console.log") for each in (folder / "logs").glob("*.console.log"))
+        what = f"it has {', '.join(known)}" if known else "name the folder of a run, such as runs/ivi_camera-1"
+        print(f"{folder}: no console of a partition '{partition}'; {what}", file=sys.stderr)
+        return EXIT_USAGE
+    with path.open("rb") as console:
+        while True:
+            running = follow and _running(folder)
+            while text := console.read(1 << 16):
+                sys.stdout.buffer.write(_harmless(text))
+            sys.stdout.flush()
+            if not running:
+                return EXIT_PASSED
+            time.sleep(_POLL_S)
+
+
+def _harmless(text: bytes) -> bytes:
+    """Drop control characters: a guest must not steer the terminal."""
+    return bytes(byte for byte in text if byte >= 0x20 and byte != 0x7F or byte in b"\n\t")
+
+
+def _running(folder: Path) -> bool:
+    try:
+        fd = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)

@@ -1,0 +1,77 @@
+"""`sim images`: what is built once and kept in the cache."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+
+def build(quiet: bool) -> None:
+    """Build guest image, ring and plugin where the cache lacks them.
+
+    Parameters:
+        quiet: say nothing where there is nothing to do.
+
+    Raises:
+        EnvironmentLacks: a tool is missing or packages cannot be had.
+    """
+    from guests.linux import image
+    from machines.qemu import binary, plugin
+    from virtio_shm import library
+
+    began = time.monotonic()
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        print(f"images: {text}", flush=True)
+
+    ring = library.path()
+    lockstep = plugin.path(binary.find().plugin_api)
+    built = image.ensure(say)
+    if not quiet or said:
+        print(f"ring    {ring}\nplugin  {lockstep}\nimage   {built.digest[:16]}  {built.root.parent}")
+        print(f"done in {time.monotonic() - began:.1f} s")
+
+
+def print_list() -> None:
+    """Print images and snapshots with size and age."""
+    from guests.linux import image
+    from machines.qemu import snapshot
+
+    images = image.list_images()
+    for number, each in enumerate(images):
+        size = sum(path.stat().st_size for path in (each.kernel, each.initrd, each.root))
+        kernel = each.manifest.get("kernel", "?")
+        print(f"image     {each.digest[:16]}  {_size(size)}  kernel {kernel}{'' if number else '  (newest)'}")
+    snapshots = sorted(snapshot.folder().glob("*.state"))
+    for state in snapshots:
+        print(f"snapshot  {state.stem[:16]}  {_size(state.stat().st_size)}")
+    if not images and not snapshots:
+        print("nothing is cached yet; `sim images build` makes the guest image")
+
+
+def prune(everything: bool) -> None:
+    """Remove snapshots, and images that the present sources do not use.
+
+    Parameters:
+        everything: also the image that the present sources use, the ring and the plugin.
+    """
+    from guests.linux import image
+    from machines.cache import cache_dir
+    from machines.qemu import snapshot
+
+    removed: list[Path] = list(image.prune())
+    for path in snapshot.folder().iterdir():
+        path.unlink()
+        removed.append(path)
+    if everything:
+        for name in ("images", "ring", "plugin"):
+            removed += cache_dir(name).iterdir()
+            shutil.rmtree(cache_dir(name))
+    print(f"removed {len(removed)} entries" if removed else "nothing to remove")
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 20):7.1f} MiB"

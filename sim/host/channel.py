@@ -1,0 +1,161 @@
+"""A channel as the host sees it: where its doorbells go, and what went through it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from machines.errors import ParticipantFailed
+from machines.memory import SharedRegion
+from sim.host.trace import Trace
+from sim.report.record import ChannelRecord, MessageRecord
+from virtio_shm import Layout, RingError, Tap, TapEvent
+
+_HASH_BYTES = 16
+
+_MOST_MISSED = 1_000_000
+"""Sequence numbers that may be left out at once by a producer whose ring is full; more is nonsense."""
+
+
+class End(NamedTuple):
+    """One end of a channel."""
+
+    participant: str
+    vector: int
+
+
+class Published(NamedTuple):
+    """A tensor that went into a channel; `array` is only valid while the producer stands still."""
+
+    sequence: int
+    produced_ns: int
+    origin_sequence: int
+    origin_ns: int
+    array: NDArray[np.generic]
+
+
+class Channel:
+    """Observes one ring at boundaries and never writes to it.
+
+    Parameters:
+        name: from the scenario.
+        region: the memory of the channel.
+        layout: its geometry.
+        source: the end that produces.
+        target: the end that consumes.
+        record: takes what is observed.
+    """
+
+    def __init__(
+        self, name: str, region: SharedRegion, layout: Layout, source: End, target: End, record: ChannelRecord
+    ) -> None:
+        self.name = name
+        self.region = region
+        self.layout = layout
+        self.source = source
+        self.target = target
+        self.record = record
+        self.observers: list[Callable[[Published], None]] = []
+        self._tap = Tap(region.view, layout)
+        self._live: dict[int, MessageRecord] = {}
+        self._next_sequence = 0
+        self._broken = False
+
+    def other(self, end: End) -> End:
+        """Return the end that hears the doorbells of `end`."""
+        return self.target if end == self.source else self.source
+
+    def observe(self, now_ns: int, trace: Trace) -> None:
+        """Note what went in and out since the last call, in the trace and in the record.
+
+        Raises:
+            ParticipantFailed: one end broke the ring; it is said once.
+        """
+        if self._broken:
+            return
+        try:
+            events = self._tap.poll()
+        except RingError as error:
+            self._broken = True
+            trace.add(now_ns, "broken", self.name, error.kind)
+            culprit = self.source if error.side == "driver" else self.target
+            raise ParticipantFailed(culprit.participant, f"broke the ring of channel {self.name}: {error}") from error
+        for event in events:
+            self._note(now_ns, event, trace)
+
+    def _note(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
+        if event.kind == "published":
+            self._published(now_ns, event, trace)
+        elif event.kind == "restarted":
+            trace.add(now_ns, "session", self.name, event.count)
+            self._live.clear()
+            self._next_sequence = 0
+        elif event.kind == "lost":
+            trace.add(now_ns, "lost", self.name, event.count)
+        else:
+            self._moved(now_ns, event, trace)
+
+    def _published(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
+        """Note a tensor, and those before it that the producer counted but a full ring did not take."""
+        self._must(event.produced_ns <= now_ns, self.source, f"a tensor of {event.produced_ns} ns at {now_ns} ns")
+        missed = event.sequence - self._next_sequence
+        self._must(0 <= missed <= _MOST_MISSED, self.source, f"sequence {event.sequence} after {self._next_sequence - 1}")
+        for sequence in range(self._next_sequence, event.sequence):
+            at_ns = event.produced_ns
+            self.record.messages.append(MessageRecord(sequence, at_ns, returned_ns=at_ns, dropped=True))
+        self._next_sequence = event.sequence + 1
+        assert event.payload is not None
+        digest = hashlib.blake2b(event.payload, digest_size=_HASH_BYTES).hexdigest()
+        message = MessageRecord(
+            sequence=event.sequence,
+            produced_ns=event.produced_ns,
+            origin_ns=event.origin_ns,
+            origin_sequence=event.origin_sequence,
+            bytes=event.payload.nbytes,
+            hash=digest,
+        )
+        self.record.messages.append(message)
+        self._live[event.sequence] = message
+        shape = "x".join(map(str, event.shape))
+        stamps = (event.sequence, event.produced_ns, event.origin_sequence, event.origin_ns)
+        trace.add(now_ns, "tensor", self.name, *stamps, event.dtype, shape, digest)
+        published = Published(*stamps, event.payload)
+        for observer in self.observers:
+            observer(published)
+
+    def _moved(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
+        """Note that a tensor was taken, given back or withdrawn."""
+        message = self._live.get(event.sequence)
+        self._must(message is not None, self.target, f"a receipt for tensor {event.sequence}, which is not there")
+        assert message is not None
+        if event.kind == "revoked":
+            trace.add(now_ns, "revoked", self.name, event.sequence)
+            message.dropped, message.returned_ns = True, now_ns
+            del self._live[event.sequence]
+            return
+        latest = max(event.taken_ns, event.returned_ns)
+        self._must(message.produced_ns <= event.taken_ns and latest <= now_ns, self.target, f"taken at {event.taken_ns} ns")
+        message.taken_ns = event.taken_ns
+        if event.kind == "taken":
+            trace.add(now_ns, "taken", self.name, event.sequence, event.taken_ns)
+        else:
+            trace.add(now_ns, "returned", self.name, event.sequence, event.taken_ns, event.returned_ns)
+            message.returned_ns = event.returned_ns
+            del self._live[event.sequence]
+
+    def _must(self, holds: bool, end: End, claim: str) -> None:
+        """Refuse what an end claims if it cannot be true."""
+        if not holds:
+            self._broken = True
+            raise ParticipantFailed(end.participant, f"claims on channel {self.name}: {claim}")
+
+    def conclude(self) -> None:
+        """Note at the end of a run what the two ends counted themselves."""
+        for side, end in (("driver", self.record.producer), ("device", self.record.consumer)):
+            counters = self._tap.counters(side)
+            for name in ("pushed", "popped", "dropped", "kicks", "stalls", "high_water", "occupancy_ns"):
+                setattr(end, name, getattr(counters, name))

@@ -1,0 +1,49 @@
+"""Which native participant plays a device of a scenario: one line per kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from machines.errors import EnvironmentLacks, ParticipantFailed
+from machines.native.camera import Camera
+from machines.native.display import Display
+from machines.native.participant import CameraDevice, DisplayDevice, NativeDevice
+from sim.scenario import devices
+from virtio_shm import TensorSpec
+
+
+def _camera(name: str, device: devices.Camera, seed: int) -> NativeDevice:
+    tensor = device.tensor
+    source = device.source if isinstance(device.source, str) else str(device.source.path)
+    try:
+        camera = Camera(name, source, device.size, device.rate_fps, device.format, device.jitter_ns, seed)
+    except ModuleNotFoundError as error:
+        raise EnvironmentLacks(f"{name}: {error}") from error
+    except (OSError, ValueError) as error:
+        raise ParticipantFailed(name, str(error)) from error
+    return CameraDevice(camera, TensorSpec(tensor.dtype, tensor.shape), device.count)
+
+
+def _display(name: str, device: devices.Display, seed: int) -> NativeDevice:
+    return DisplayDevice(Display(name, preview=device.preview))
+
+
+_MAKERS: dict[str, Callable[[str, Any, int], NativeDevice]] = {
+    "camera": _camera,
+    "display": _display,
+}
+
+
+def make_device(name: str, device: devices.Device, seed: int) -> NativeDevice:
+    """Return the participant that plays a device.
+
+    Parameters:
+        name: of the device.
+        device: its description, of any kind.
+        seed: of the run.
+
+    Raises:
+        EnvironmentLacks: its kind or source needs what is not installed.
+    """
+    return _MAKERS[device.kind](name, device, seed)

@@ -1,0 +1,170 @@
+"""One run of a scenario, from nothing to its record."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import time
+from pathlib import Path
+from typing import Protocol
+
+from machines.errors import ParticipantFailed
+from machines.native.participant import DisplayDevice
+from machines.qemu.vm import Installation
+from sim import __version__
+from sim.host import system, watch
+from sim.host.channel import Channel, End
+from sim.host.executive import Executive
+from sim.host.trace import Trace
+from sim.report.record import DoorbellRecord, PictureRecord, RunRecord, Span
+from sim.scenario.model import Scenario
+
+
+class Progress(Protocol):
+    """What is told how a run goes."""
+
+    def phase(self, text: str) -> None:
+        """Something new begins."""
+
+    def advance(self, now_ns: int, wall_s: float, counts: dict[str, int]) -> None:
+        """Virtual time went on; called at every boundary, so it has to be quick."""
+
+
+class Run:
+    """Runs one scenario once.
+
+    Parameters:
+        scenario: what to run.
+        logs: folder for the consoles of guests.
+        progress: told how it goes.
+        began: `time.monotonic()` when the command started; wall times count from there.
+    """
+
+    def __init__(self, scenario: Scenario, logs: Path, progress: Progress, began: float) -> None:
+        self.scenario = scenario
+        self.trace = Trace()
+        self.record = RunRecord(
+            scenario=scenario.name,
+            seed=scenario.seed,
+            quantum_ns=scenario.time.quantum_ns,
+            duration_ns=scenario.time.duration_ns,
+            time_mode=scenario.time.mode,
+        )
+        self.system: system.System | None = None
+        self._logs = logs
+        self._progress = progress
+        self._began = began
+
+    def execute(self, cold: bool) -> RunRecord:
+        """Run it to its end.
+
+        Parameters:
+            cold: boot guests even where snapshots exist.
+
+        Raises:
+            ParticipantFailed: a guest did not get to time 0; what fails later is in the record.
+            EnvironmentLacks: this computer lacks something.
+        """
+        with contextlib.ExitStack() as hold:
+            installed = system.installation(self._progress.phase)
+            self._lap("prepare")
+            built = self.system = system.build(
+                self.scenario, installed, self.record, self._logs, cold, self._progress.phase, hold
+            )
+            self._lap("guests")
+            watches = watch.attach(self.scenario, built)
+            self._progress.phase("running")
+            self._run(built)
+            self._lap("run")
+            self._conclude(built, installed)
+            self.record.metrics = {name: each.result() for name, each in watches.items()}
+            self.record.pictures = [picture for each in watches.values() for picture in each.pictures()]
+        self._lap("stop")
+        return self.record
+
+    def _run(self, built: system.System) -> None:
+        executive = Executive(
+            list(built.guests.values()),
+            list(built.devices.values()),
+            built.channels.values(),
+            self.scenario.time.quantum_ns,
+            self.trace,
+            self._note_doorbell,
+            self._note_failure,
+        )
+        for guest in built.guests.values():
+            guest.start()
+        records = self.record.channels
+        began = time.monotonic()
+
+        def progress(now_ns: int) -> None:
+            counts = {name: len(record.messages) for name, record in records.items()}
+            self._progress.advance(now_ns, time.monotonic() - began, counts)
+
+        executive.run(self.scenario.time.duration_ns, progress)
+        self.record.virtual_time_ns = executive.now_ns
+
+    def _note_doorbell(self, now_ns: int, source: End, target: End, channel: Channel) -> None:
+        self.record.doorbells.append(
+            DoorbellRecord(now_ns, source.participant, target.participant, target.vector, channel.name)
+        )
+        for name, counter in ((source.participant, "doorbells_sent"), (target.participant, "doorbells_received")):
+            if name in self.record.partitions:
+                partition = self.record.partitions[name]
+                setattr(partition, counter, getattr(partition, counter) + 1)
+
+    def _note_failure(self, now_ns: int, failure: ParticipantFailed) -> None:
+        if failure.participant in self.record.partitions:
+            self.record.partitions[failure.participant].failed = failure.reason
+        else:
+            self.record.notes.append(f"{failure} at {now_ns} ns")
+
+    def _conclude(self, built: system.System, installed: Installation) -> None:
+        for name, guest in built.guests.items():
+            partition = self.record.partitions[name]
+            partition.grants = guest.grants
+            partition.instructions = guest.instructions
+            partition.spans = self._spans(name)
+            partition.busy_ns = guest.instructions << guest.vm.machine.shift
+        for channel in built.channels.values():
+            channel.conclude()
+        self.record.digest = self.trace.digest
+        self.record.environment = {
+            "simulator": __version__,
+            "qemu": installed.binary.identity,
+            "image": installed.image.digest,
+            "quantum_ns": self.scenario.time.quantum_ns,
+            "python": platform.python_version(),
+        }
+
+    def _spans(self, partition: str) -> list[Span]:
+        """Return the calls of a partition's services: a service holds its first input as long as it works on it."""
+        spans = []
+        for service in self.scenario.partitions[partition].services:
+            inputs = list(self.scenario.inputs_of(partition, service).values())
+            for message in self.record.channels[inputs[0]].messages if inputs else ():
+                if message.taken_ns is not None and message.returned_ns is not None:
+                    spans.append(Span(service, message.taken_ns, message.returned_ns, message.origin_sequence or 0))
+        return spans
+
+    def write_displays(self, folder: Path) -> None:
+        """Write what displays showed, and note it in the record.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        assert self.system is not None, "execute() comes first"
+        for name, device in self.system.devices.items():
+            if isinstance(device, DisplayDevice):
+                files = device.display.write(folder)
+                animation = next((file for file in files if file.suffix != ".png"), None)
+                self.record.devices[name].animation = animation
+                self.record.pictures += [
+                    PictureRecord(t_ns, name, number, pixels) for number, t_ns, pixels in device.display.stills()
+                ]
+
+    def _lap(self, phase: str) -> None:
+        """Note how long the phase that ends now took."""
+        elapsed = time.monotonic() - self._began
+        self.record.wall_phases[phase] = elapsed - sum(self.record.wall_phases.values())
+        self.record.wall_s = elapsed

@@ -1,0 +1,190 @@
+"""Measures of what a run achieved, by kind: what a scenario names under ``metrics`` is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Digits 0..9; index 10 of the confusion matrix stands for "none".
+CLASSES = 10
+
+#: Pairs that overlap less are not the same object (the threshold of PASCAL VOC, Everingham et al. 2010, section 4.2).
+LEAST_IOU = 0.5
+
+
+class Box(Protocol):
+    """A known object: corners in pixels (x1, y1 one past the box) and class."""
+
+    @property
+    def x0(self) -> float: ...
+    @property
+    def y0(self) -> float: ...
+    @property
+    def x1(self) -> float: ...
+    @property
+    def y1(self) -> float: ...
+    @property
+    def label(self) -> int: ...
+
+
+class Metric(Protocol):
+    """Collects over a run and says in the end what came out."""
+
+    def update(self, truth: Sequence[Box], detections: NDArray[np.float32]) -> None:
+        """Take in one tensor and what is known to be true of the sample it came from."""
+
+    def result(self) -> dict[str, Any]:
+        """Return the figures so far, ready for JSON."""
+
+
+def iou(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return the intersection over union of two boxes, 0..1 (Jaccard index; Everingham et al. 2010, equation 3).
+
+    Parameters:
+        one: x0, y0, x1, y1; a box with x1 <= x0 or y1 <= y0 is empty and overlaps nothing
+        other: likewise
+    """
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    union = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1]) - shared
+    return min(1.0, float(shared / union))
+
+
+def match(truth: Sequence[Box], found: Sequence[Sequence[float]], least: float) -> list[tuple[int, int, float]]:
+    """Pair truths and detections one to one, greatest overlap first.
+
+    Parameters:
+        truth: known objects
+        found: detections, (x0, y0, x1, y1, ...)
+        least: least intersection over union of a pair
+
+    Returns:
+        (index of the truth, index of the detection, intersection over union) of every pair; equal overlaps go to the
+        earlier truth, then the earlier detection.
+    """
+    overlaps = [
+        (iou((box.x0, box.y0, box.x1, box.y1), detection), i, j)
+        for i, box in enumerate(truth)
+        for j, detection in enumerate(found)
+    ]
+    pairs: list[tuple[int, int, float]] = []
+    free_truth, free_found = set(range(len(truth))), set(range(len(found)))
+    for overlap, i, j in sorted(overlaps, key=lambda entry: (-entry[0], entry[1], entry[2])):
+        if overlap >= least and i in free_truth and j in free_found:
+            free_truth.remove(i)
+            free_found.remove(j)
+            pairs.append((i, j, overlap))
+    return pairs
+
+
+class DetectionMetric:
+    """How well detections agree with the known objects of the pictures they were made from.
+
+    Parameters:
+        least_iou: least overlap at which a detection counts as having found an object
+        least_score: detections with a lower score, and unused rows (score 0), are left out
+
+    Raises:
+        ValueError: a limit is not between 0 and 1.
+    """
+
+    def __init__(self, least_iou: float = LEAST_IOU, least_score: float = 0.0) -> None:
+        if not (0.0 < least_iou <= 1.0 and 0.0 <= least_score <= 1.0):
+            raise ValueError(f"least_iou {least_iou} and least_score {least_score} must lie between 0 and 1")
+        self._least_iou, self._least_score = least_iou, least_score
+        self._confusion = np.zeros((CLASSES + 1, CLASSES + 1), np.int64)
+        self._overlap = 0.0
+        self._pictures = 0
+
+    def update(self, truth: Sequence[Box], detections: NDArray[np.float32]) -> None:
+        """Take in the detections of one picture.
+
+        Parameters:
+            truth: known objects of the picture, labels 0..9
+            detections: float32[n, 6], rows (x0, y0, x1, y1, class, score); unused rows have score 0
+
+        Raises:
+            ValueError: the detections have another shape, or a class is not 0..9.
+        """
+        if detections.ndim != 2 or detections.shape[1] != 6:
+            raise ValueError(f"detections must be [n, 6], not {list(detections.shape)}")
+        used = detections[(detections[:, 5] > 0) & (detections[:, 5] >= self._least_score)].tolist()
+        named = [self._class(row[4]) for row in used]
+        pairs = match(truth, used, self._least_iou)
+        for i, j, overlap in pairs:
+            self._confusion[truth[i].label, named[j]] += 1
+            self._overlap += overlap
+        for i in set(range(len(truth))) - {pair[0] for pair in pairs}:
+            self._confusion[truth[i].label, CLASSES] += 1
+        for j in set(range(len(used))) - {pair[1] for pair in pairs}:
+            self._confusion[CLASSES, named[j]] += 1
+        self._pictures += 1
+
+    def result(self) -> dict[str, Any]:
+        """Return the figures so far.
+
+        Returns:
+            pictures, truths, matched, missed (truths without a detection), false_positives (detections without a
+            truth): counts; mean_iou: mean overlap over all truths, a missed one counting 0; matched_iou: mean over
+            matched pairs; recall: matched / truths; precision: matched / detections; class_accuracy: share of matched
+            pairs with the right digit; confusion: 11 x 11 counts, row the true digit, column the reported one, index
+            10 none; per_class: for each digit its truths, matched and correct. A ratio of nothing is None.
+        """
+        confusion = self._confusion
+        pairs = confusion[:CLASSES, :CLASSES]
+        matched, truths = int(pairs.sum()), int(confusion[:CLASSES].sum())
+        false_positives = int(confusion[CLASSES].sum())
+        return {
+            "pictures": self._pictures,
+            "truths": truths,
+            "matched": matched,
+            "missed": truths - matched,
+            "false_positives": false_positives,
+            "mean_iou": _ratio(self._overlap, truths),
+            "matched_iou": _ratio(self._overlap, matched),
+            "recall": _ratio(matched, truths),
+            "precision": _ratio(matched, matched + false_positives),
+            "class_accuracy": _ratio(int(np.trace(pairs)), matched),
+            "confusion": confusion.tolist(),
+            "per_class": [
+                {"truths": int(confusion[k].sum()), "matched": int(pairs[k].sum()), "correct": int(pairs[k, k])}
+                for k in range(CLASSES)
+            ],
+        }
+
+    @staticmethod
+    def _class(value: float) -> int:
+        if not (0 <= value < CLASSES and value == int(value)):
+            raise ValueError(f"class {value} is not one of 0..{CLASSES - 1}")
+        return int(value)
+
+
+#: Every kind of metric a scenario can name, and what makes one from its settings.
+KINDS: dict[str, Callable[..., Metric]] = {"detection": DetectionMetric}
+
+
+def make(kind: str, **settings: float) -> Metric:
+    """Make a metric.
+
+    Parameters:
+        kind: one of `KINDS`
+        **settings: its parameters
+
+    Raises:
+        KeyError: there is no such kind.
+        TypeError: it has no such parameter.
+        ValueError: a parameter is out of range.
+    """
+    if kind not in KINDS:
+        raise KeyError(f"no metric of kind {kind!r}; there is {', '.join(sorted(KINDS))}")
+    return KINDS[kind](**settings)
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None

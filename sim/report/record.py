@@ -1,0 +1,326 @@
+"""The record of one run: plain data that the executive fills and every report file is made from.
+
+Times are virtual nanoseconds since the guests were told to start (``*_ns``) unless the name says ``wall``, ``boot`` or
+``restore``: those are seconds of the host's clock and never enter a digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Outcome = Literal["completed", "interrupted", "failed"]
+Boot = Literal["cold", "warm"]
+
+
+def percentile(values: Iterable[int], percent: int) -> int | None:
+    """Return the nearest-rank percentile: the smallest value that at least `percent` % of the values do not exceed.
+
+    With the n values in ascending order it is number ceil(percent * n / 100), counted from one (Hyndman & Fan 1996,
+    definition 1). It is always one of the values, so integers stay exact; 100 gives the largest.
+
+    Parameters:
+        values: any integers, in any order.
+        percent: 1 to 100.
+
+    Returns:
+        The value, or None when there are none.
+
+    Raises:
+        ValueError: `percent` is out of range.
+    """
+    if not 1 <= percent <= 100:
+        raise ValueError(f"percent must be 1 to 100, not {percent}")
+    ordered = sorted(values)
+    return ordered[-(-percent * len(ordered) // 100) - 1] if ordered else None
+
+
+@dataclass(slots=True)
+class LogLine:
+    """One structured line that a guest's agent sent to the host."""
+
+    t_ns: int
+    level: str
+    service: str
+    text: str
+
+
+@dataclass(slots=True)
+class Span:
+    """One call of a service, from its inputs being complete to its outputs being published."""
+
+    service: str
+    start_ns: int
+    end_ns: int
+    sequence: int
+    """Sequence number of the sensor sample it worked on (`origin_sequence` of its input)."""
+
+
+@dataclass(slots=True)
+class DoorbellRecord:
+    """One doorbell, at the boundary that delivered it."""
+
+    t_ns: int
+    source: str
+    target: str
+    vector: int
+    channel: str | None = None
+    """The channel it announces; None for the control region."""
+
+
+@dataclass(slots=True)
+class PartitionRecord:
+    """A guest over a whole run."""
+
+    machine: str
+    backend: str
+    memory_bytes: int
+    mips: float
+    services: list[str] = field(default_factory=list)
+    boot: Boot = "cold"
+    boot_s: float = 0.0
+    restore_s: float | None = None
+    grants: int = 0
+    instructions: int | None = None
+    busy_ns: int | None = None
+    """Virtual time in which the vCPU executed instructions, None when the backend does not tell."""
+    doorbells_sent: int = 0
+    doorbells_received: int = 0
+    failed: str | None = None
+    """One line: why it failed; None when it did not."""
+    console: Path | None = None
+    """File with the raw console output, copied to ``logs/<partition>.log``."""
+    log: list[LogLine] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class DeviceRecord:
+    """A native participant (camera, display) over a whole run."""
+
+    kind: str
+    description: str = ""
+    """What the scenario set, as a person says it: ``640x480 rgb8 at 30 fps``."""
+    tensors: int = 0
+    animation: Path | None = None
+    """Short animated preview the device wrote, if any."""
+
+
+@dataclass(slots=True)
+class MessageRecord:
+    """One tensor on its way through a channel."""
+
+    sequence: int
+    produced_ns: int
+    taken_ns: int | None = None
+    returned_ns: int | None = None
+    """When its slot became free again: given back by the consumer, or revoked by the producer when `dropped`."""
+    origin_ns: int | None = None
+    origin_sequence: int | None = None
+    bytes: int = 0
+    hash: str = ""
+    dropped: bool = False
+    """Never taken: refused by a full ring (then it held no slot: `returned_ns` is `produced_ns`) or revoked."""
+
+    @property
+    def latency_ns(self) -> int | None:
+        """From published to taken; None if never taken."""
+        return None if self.taken_ns is None else self.taken_ns - self.produced_ns
+
+    @property
+    def age_ns(self) -> int | None:
+        """From the sensor sample it descends from to the moment it was taken; None if never taken or no origin."""
+        return None if self.taken_ns is None or self.origin_ns is None else self.taken_ns - self.origin_ns
+
+
+@dataclass(slots=True)
+class EndCounters:
+    """What one end of a ring counted itself."""
+
+    pushed: int = 0
+    popped: int = 0
+    dropped: int = 0
+    kicks: int = 0
+    stalls: int = 0
+    high_water: int = 0
+    occupancy_ns: int = 0
+
+
+def occupancy_steps(messages: Sequence[MessageRecord]) -> list[tuple[int, int]]:
+    """Return how many slots a channel held over time, from the life of each of its tensors.
+
+    A slot is held from `produced_ns` until `returned_ns` (to the end of the run if it never was returned). What is
+    freed at an instant is counted before what is published at it.
+
+    Parameters:
+        messages: the channel's tensors, in any order.
+
+    Returns:
+        Steps (t_ns, level from then on), times strictly ascending; empty when nothing was published.
+    """
+    changes: dict[int, int] = {}
+    for message in messages:
+        if message.returned_ns == message.produced_ns:
+            continue
+        changes[message.produced_ns] = changes.get(message.produced_ns, 0) + 1
+        if message.returned_ns is not None:
+            changes[message.returned_ns] = changes.get(message.returned_ns, 0) - 1
+    steps: list[tuple[int, int]] = []
+    level = 0
+    for t_ns in sorted(changes):
+        level += changes[t_ns]
+        if not steps or steps[-1][1] != level:
+            steps.append((t_ns, level))
+    return steps
+
+
+@dataclass(slots=True)
+class ChannelRecord:
+    """A channel over a whole run."""
+
+    source: str
+    """``device`` or ``partition.service.port``."""
+    target: str
+    dtype: str
+    shape: tuple[int, ...]
+    depth: int
+    overflow: str
+    region_bytes: int
+    messages: list[MessageRecord] = field(default_factory=list)
+    producer: EndCounters = field(default_factory=EndCounters)
+    consumer: EndCounters = field(default_factory=EndCounters)
+    occupancy: list[tuple[int, int]] = field(default_factory=list)
+    """Steps (t_ns, slots held from then on); left empty, they are derived from `messages`."""
+
+    def steps(self) -> list[tuple[int, int]]:
+        """Return the occupancy over time: as recorded, else derived from the messages and kept."""
+        if not self.occupancy:
+            self.occupancy = occupancy_steps(self.messages)
+        return self.occupancy
+
+    @property
+    def published(self) -> int:
+        """Tensors the producer offered, those that were dropped included."""
+        return len(self.messages)
+
+    @property
+    def dropped(self) -> int:
+        """Tensors that were never delivered because the ring was full."""
+        return sum(message.dropped for message in self.messages)
+
+    @property
+    def latencies_ns(self) -> list[int]:
+        """Published to taken, in order of sequence, of those that were taken."""
+        return [message.taken_ns - message.produced_ns for message in self.messages if message.taken_ns is not None]
+
+    @property
+    def ages_ns(self) -> list[int]:
+        """Sensor sample to taken, in order of sequence, of those that were taken and have an origin."""
+        return [age for message in self.messages if (age := message.age_ns) is not None]
+
+    @property
+    def occupancy_max(self) -> int:
+        """The most slots held at once."""
+        return max((level for _, level in self.steps()), default=0)
+
+    def occupancy_mean(self, end_ns: int) -> float:
+        """Return the time-weighted mean of slots held over [0, end_ns].
+
+        Parameters:
+            end_ns: virtual time at which the run ended; 0 gives 0.0.
+        """
+        steps = [step for step in self.steps() if step[0] < end_ns]
+        ends = [t_ns for t_ns, _ in steps[1:]] + [end_ns]
+        held_ns = sum(level * (until - t_ns) for (t_ns, level), until in zip(steps, ends, strict=False))
+        return held_ns / end_ns if end_ns else 0.0
+
+
+@dataclass(slots=True)
+class ExpectationRecord:
+    """One expectation of the scenario and what came of it."""
+
+    text: str
+    passed: bool
+    actual: Any = None
+    """The value seen, as in result.json; None if there was none."""
+    reason: str = ""
+    """One sentence: why it failed, or what was compared."""
+    why: str = ""
+    """The scenario's own comment on why it is expected."""
+
+
+@dataclass(slots=True)
+class BoxRecord:
+    """A box on a camera frame, in pixels of that frame."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    label: str
+    kind: Literal["truth", "detection"]
+    score: float | None = None
+    iou: float | None = None
+    """Of a detection: intersection over union with the truth it was matched to, None if it has no match."""
+    correct: bool | None = None
+    """Of a detection: whether its class is that of the matched truth."""
+
+
+@dataclass(slots=True)
+class PictureRecord:
+    """A camera frame or a picture that a display showed: in memory (`pixels`), in a file (`path`), or both."""
+
+    t_ns: int
+    device: str
+    sequence: int = 0
+    pixels: NDArray[np.uint8] | None = None
+    """uint8[height, width, 3] RGB, or uint8[height, width] grey."""
+    path: Path | None = None
+    """Of a picture that is in a file already; it is shown, and not written again unless it has boxes."""
+    boxes: list[BoxRecord] = field(default_factory=list)
+    caption: str = ""
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """Everything that a report says about one run."""
+
+    scenario: str
+    scenario_file: str = ""
+    seed: int = 0
+    quantum_ns: int = 0
+    duration_ns: int = 0
+    virtual_time_ns: int = 0
+    """How far the run came; equal to `duration_ns` when it completed."""
+    wall_s: float = 0.0
+    wall_phases: dict[str, float] = field(default_factory=dict)
+    """Seconds of the host's clock by phase of the run, in order."""
+    digest: str = ""
+    time_mode: str = "virtual"
+    partitions: dict[str, PartitionRecord] = field(default_factory=dict)
+    devices: dict[str, DeviceRecord] = field(default_factory=dict)
+    channels: dict[str, ChannelRecord] = field(default_factory=dict)
+    doorbells: list[DoorbellRecord] = field(default_factory=list)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """By name. In a metric, ``confusion`` (rows truth, columns predicted) with ``labels`` is drawn as a heat map and
+    ``history`` [[t_ns, value], ...] as a line; everything else is shown as it is."""
+    expectations: list[ExpectationRecord] = field(default_factory=list)
+    environment: dict[str, Any] = field(default_factory=dict)
+    """What shaped the run: versions of QEMU, kernel, Python, simulator; digest of the image."""
+    pictures: list[PictureRecord] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What the reader has to know, such as a speed that could not be reached exactly."""
+    outcome: Outcome = "completed"
+    reason: str = ""
+    """One line: why the run did not complete."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the run completed and every expectation held."""
+        return self.outcome == "completed" and all(expectation.passed for expectation in self.expectations)

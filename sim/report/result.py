@@ -1,0 +1,301 @@
+"""result.json: the figures of a run as a program reads them.
+
+Everything in it but the keys of `WALL_KEYS` follows from the scenario, the seed and what is named in ``environment``:
+two runs with one digest have equal results once `repeatable` has taken those keys away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from os import PathLike, fspath
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from sim.report.record import ChannelRecord, ExpectationRecord, PartitionRecord, RunRecord, percentile
+
+VERSION = 1
+WALL_KEYS = ("wall_s", "boot", "wall")
+"""The keys that hold readings of the host's clock or of its cache; they differ from run to run."""
+
+class BootResult(TypedDict):
+    """How a guest came up: cold or warm, and the seconds of the host's clock that it took."""
+
+    kind: str
+    seconds: float
+
+
+class WallResult(TypedDict):
+    """Readings of the host's clock."""
+
+    seconds: float
+    virtual_per_wall: float | None
+    phases: dict[str, float]
+
+
+class Distribution(TypedDict):
+    """Nearest-rank percentiles in microseconds; None when there is no value."""
+
+    p50: float | None
+    p99: float | None
+    max: float | None
+
+
+class ChannelResult(TypedDict):
+    """A channel; definitions in docs/report.md."""
+
+    source: str
+    target: str
+    dtype: str
+    shape: list[int]
+    depth: int
+    overflow: str
+    region_bytes: int
+    messages: int
+    delivered: int
+    dropped: int
+    occupancy_max: int
+    occupancy_mean: float
+    latency_us: Distribution
+    age_us: Distribution
+    producer: dict[str, int]
+    consumer: dict[str, int]
+
+
+class ServiceResult(TypedDict):
+    """A service: how often it was called and how long a call took in virtual time."""
+
+    calls: int
+    duration_us: Distribution
+
+
+class PartitionResult(TypedDict):
+    """A partition, without its boot (that is under ``boot``)."""
+
+    machine: str
+    backend: str
+    memory_bytes: int
+    mips: float
+    services: dict[str, ServiceResult]
+    grants: int
+    instructions: int | None
+    busy_share: float | None
+    doorbells_sent: int
+    doorbells_received: int
+    failed: str | None
+
+
+class ExpectationResult(TypedDict):
+    """An expectation and what came of it."""
+
+    text: str
+    passed: bool
+    actual: Any
+    reason: str
+    why: str
+
+
+class Result(TypedDict):
+    """The whole of result.json."""
+
+    version: int
+    scenario: str
+    scenario_file: str
+    outcome: str
+    reason: str
+    passed: bool
+    digest: str
+    seed: int
+    time_mode: str
+    quantum_ns: int
+    duration_s: float
+    virtual_time_s: float
+    expectations: list[ExpectationResult]
+    metrics: dict[str, Any]
+    channels: dict[str, ChannelResult]
+    partitions: dict[str, PartitionResult]
+    devices: dict[str, dict[str, Any]]
+    doorbells: int
+    environment: dict[str, Any]
+    notes: list[str]
+    wall_s: float
+    boot: dict[str, BootResult]
+    wall: WallResult
+
+
+def result(record: RunRecord) -> Result:
+    """Return the figures of a run, ready for JSON, in a fixed order of keys.
+
+    Parameters:
+        record: the finished record.
+
+    Returns:
+        A new dict of plain values; not-a-number and infinity become None, which JSON can say.
+    """
+    end_ns = record.virtual_time_ns
+    return {
+        "version": VERSION,
+        "scenario": record.scenario,
+        "scenario_file": record.scenario_file,
+        "outcome": record.outcome,
+        "reason": record.reason,
+        "passed": record.passed,
+        "digest": record.digest,
+        "seed": record.seed,
+        "time_mode": record.time_mode,
+        "quantum_ns": record.quantum_ns,
+        "duration_s": record.duration_ns / 1e9,
+        "virtual_time_s": end_ns / 1e9,
+        "expectations": [_expectation(one) for one in record.expectations],
+        "metrics": plain(record.metrics),
+        "channels": {name: _channel(channel, end_ns) for name, channel in record.channels.items()},
+        "partitions": {name: _partition(partition, end_ns) for name, partition in record.partitions.items()},
+        "devices": {
+            name: {"kind": device.kind, "description": device.description, "tensors": device.tensors}
+            for name, device in record.devices.items()
+        },
+        "doorbells": len(record.doorbells),
+        "environment": plain(record.environment),
+        "notes": list(record.notes),
+        "wall_s": round(record.wall_s, 6),
+        "boot": {name: _boot(partition) for name, partition in record.partitions.items()},
+        "wall": _wall(record),
+    }
+
+
+def repeatable(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result without what the host's clock and cache put into it: equal for runs of one digest.
+
+    Parameters:
+        figures: a result, from `result` or read from result.json.
+    """
+    return {key: value for key, value in figures.items() if key not in WALL_KEYS}
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of result.json."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Result).json_schema()
+
+
+def distribution_us(values_ns: Sequence[int]) -> Distribution:
+    """Return percentiles of nanosecond values in microseconds.
+
+    Parameters:
+        values_ns: durations in virtual ns.
+
+    Returns:
+        The nearest-rank p50 and p99 and the maximum; each is the float nearest to the exact value.
+    """
+    p50, p99, most = (percentile(values_ns, percent) for percent in (50, 99, 100))
+    return {
+        "p50": None if p50 is None else p50 / 1000,
+        "p99": None if p99 is None else p99 / 1000,
+        "max": None if most is None else most / 1000,
+    }
+
+
+def services(partition: PartitionRecord) -> dict[str, ServiceResult]:
+    """Return calls and durations of every service of a partition, those never called included.
+
+    Parameters:
+        partition: with its `services` in order and its `spans`.
+    """
+    durations: dict[str, list[int]] = {service: [] for service in partition.services}
+    for span in partition.spans:
+        durations.setdefault(span.service, []).append(span.end_ns - span.start_ns)
+    return {
+        service: {"calls": len(values), "duration_us": distribution_us(values)} for service, values in durations.items()
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON can hold it: NumPy scalars and arrays, tuples, sets and paths made plain.
+
+    Parameters:
+        value: any nesting of mappings and sequences; what is not known is shown by `str`.
+
+    Returns:
+        None, bool, int, float (finite), str, list or dict.
+    """
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(item) for item in value), key=repr)
+    if isinstance(value, PathLike):
+        return str(fspath(value))
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int) else str(value)
+
+
+def _channel(channel: ChannelRecord, end_ns: int) -> ChannelResult:
+    latencies = channel.latencies_ns
+    return {
+        "source": channel.source,
+        "target": channel.target,
+        "dtype": channel.dtype,
+        "shape": list(channel.shape),
+        "depth": channel.depth,
+        "overflow": channel.overflow,
+        "region_bytes": channel.region_bytes,
+        "messages": channel.published,
+        "delivered": len(latencies),
+        "dropped": channel.dropped,
+        "occupancy_max": channel.occupancy_max,
+        "occupancy_mean": channel.occupancy_mean(end_ns),
+        "latency_us": distribution_us(latencies),
+        "age_us": distribution_us(channel.ages_ns),
+        "producer": asdict(channel.producer),
+        "consumer": asdict(channel.consumer),
+    }
+
+
+def _partition(partition: PartitionRecord, end_ns: int) -> PartitionResult:
+    return {
+        "machine": partition.machine,
+        "backend": partition.backend,
+        "memory_bytes": partition.memory_bytes,
+        "mips": partition.mips,
+        "services": services(partition),
+        "grants": partition.grants,
+        "instructions": partition.instructions,
+        "busy_share": partition.busy_ns / end_ns if partition.busy_ns is not None and end_ns else None,
+        "doorbells_sent": partition.doorbells_sent,
+        "doorbells_received": partition.doorbells_received,
+        "failed": partition.failed,
+    }
+
+
+def _expectation(expectation: ExpectationRecord) -> ExpectationResult:
+    return {
+        "text": expectation.text,
+        "passed": expectation.passed,
+        "actual": plain(expectation.actual),
+        "reason": expectation.reason,
+        "why": expectation.why,
+    }
+
+
+def _boot(partition: PartitionRecord) -> BootResult:
+    warm = partition.boot == "warm" and partition.restore_s is not None
+    seconds = partition.restore_s if warm and partition.restore_s is not None else partition.boot_s
+    return {"kind": partition.boot, "seconds": round(seconds, 6)}
+
+
+def _wall(record: RunRecord) -> WallResult:
+    run_s = record.wall_phases.get("run", record.wall_s)
+    return {
+        "seconds": round(record.wall_s, 6),
+        "virtual_per_wall": round(record.virtual_time_ns / 1e9 / run_s, 6) if run_s else None,
+        "phases": {phase: round(seconds, 6) for phase, seconds in record.wall_phases.items()},
+    }

@@ -1,0 +1,73 @@
+"""The data of the page's interactive timeline: lanes in the order in which data flows, as compact lists."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import Any
+
+from sim.report.record import ChannelRecord, PartitionRecord, RunRecord
+from sim.report.svg import clean
+from sim.report.topology import flow_order
+
+MOST_ITEMS = 60_000
+"""Tensors and calls on the page; a longer run shows its beginning here and everything in trace.json."""
+
+
+def timeline(record: RunRecord) -> dict[str, Any]:
+    """Return the timeline of a run.
+
+    Parameters:
+        record: the run.
+
+    Returns:
+        ``end`` (ns), ``quantum`` (ns), ``shown`` (ns up to which items are included) and ``lanes``: of services, with
+        ``spans`` [start, end, origin sequence]; of channels, with ``messages`` [sequence, produced, taken, returned,
+        origin sequence, dropped] (-1 where there is none) and ``steps`` [t_ns, level].
+    """
+    end_ns = record.virtual_time_ns
+    shown_ns = _cut(record)
+    lanes: list[dict[str, Any]] = []
+    for hue, name in enumerate(flow_order(record)):
+        if name in record.partitions:
+            lanes += _services(name, record.partitions[name], hue, shown_ns)
+        for channel, one in record.channels.items():
+            if one.source.partition(".")[0] == name:
+                lanes.append(_channel(channel, one, hue, shown_ns))
+    return {"end": end_ns, "quantum": record.quantum_ns, "shown": shown_ns, "lanes": lanes}
+
+
+def _cut(record: RunRecord) -> int:
+    starts = [message.produced_ns for channel in record.channels.values() for message in channel.messages]
+    starts += [span.start_ns for partition in record.partitions.values() for span in partition.spans]
+    return record.virtual_time_ns if len(starts) <= MOST_ITEMS else sorted(starts)[MOST_ITEMS]
+
+
+def _services(name: str, partition: PartitionRecord, hue: int, shown_ns: int) -> list[dict[str, Any]]:
+    spans: dict[str, list[list[int]]] = {service: [] for service in partition.services}
+    for span in partition.spans:
+        if span.start_ns <= shown_ns:
+            spans.setdefault(span.service, []).append([span.start_ns, span.end_ns, span.sequence])
+    return [
+        {"kind": "service", "group": clean(name), "name": clean(service), "hue": hue % 6, "spans": sorted(calls)}
+        for service, calls in spans.items()
+    ]
+
+
+def _channel(name: str, channel: ChannelRecord, hue: int, shown_ns: int) -> dict[str, Any]:
+    messages = [
+        [
+            message.sequence,
+            message.produced_ns,
+            -1 if message.taken_ns is None else message.taken_ns,
+            -1 if message.returned_ns is None else message.returned_ns,
+            -1 if message.origin_sequence is None else message.origin_sequence,
+            int(message.dropped),
+        ]
+        for message in channel.messages
+        if message.produced_ns <= shown_ns
+    ]
+    steps = [[t_ns, level] for t_ns, level in channel.steps() if t_ns <= shown_ns]
+    return {
+        "kind": "channel", "name": clean(name), "source": clean(channel.source), "target": clean(channel.target),
+        "depth": channel.depth, "hue": hue % 6, "messages": sorted(messages, key=itemgetter(1)), "steps": steps,
+    }  # fmt: skip

@@ -1,0 +1,98 @@
+"""Checks of names, virtual time, speed and memory."""
+
+from __future__ import annotations
+
+from machines.boards import Board
+from sim.scenario.checks.context import Context
+from sim.scenario.model import Partition
+from sim.scenario.units import DURATIONS, format_duration, format_memory, format_speed
+
+MIN_QUANTUM_NS, MAX_QUANTUM_NS = 10_000, 100_000_000
+"""Range of the quantum: below, grants cost more than the guest's work; above, latencies say nothing."""
+
+MAX_DURATION_NS = 24 * DURATIONS["h"]
+"""Longest run."""
+
+MAX_CHANNEL_BYTES = 256 << 20
+"""Most payload of one channel's region; a region is a PCI BAR below 4 GiB, and a guest has some tens of them."""
+
+MAX_CHANNEL_ENDS = 120
+"""Most channel ends of one partition: one PCI function each in slots 0x10 to 0x1e."""
+
+MIB = 1 << 20
+
+
+def names(context: Context) -> None:
+    """Partitions and devices share one name space, as both are ends of channels."""
+    for name in context.written("devices") & context.written("partitions"):
+        line = context.line("partitions", name)
+        context.report(("devices", name), f"'{name}' is also a partition ({line}); rename one of them", key=True)
+
+
+def time(context: Context) -> None:
+    """The quantum is in range and the duration a whole number of quanta."""
+    quantum, duration = context.scenario.time.quantum_ns, context.scenario.time.duration_ns
+    if not MIN_QUANTUM_NS <= quantum <= MAX_QUANTUM_NS:
+        limits = f"{format_duration(MIN_QUANTUM_NS)} to {format_duration(MAX_QUANTUM_NS)}"
+        context.report(("time", "quantum"), f"quantum {format_duration(quantum)} is out of range; {limits}")
+        return
+    if not quantum <= duration <= MAX_DURATION_NS:
+        limits = f"one quantum, {format_duration(quantum)}, to {format_duration(MAX_DURATION_NS)}"
+        context.report(("time", "duration"), f"duration {format_duration(duration)} is out of range; {limits}")
+    elif duration % quantum:
+        below = duration // quantum * quantum
+        near = f"{format_duration(below)} or {format_duration(below + quantum)}"
+        message = f"duration {format_duration(duration)} is no whole number of quanta of {format_duration(quantum)}"
+        context.report(("time", "duration"), f"{message}; {near}")
+
+
+def speeds(context: Context) -> None:
+    """Every partition's speed is one that its board reaches exactly."""
+    for name, partition in context.scenario.partitions.items():
+        board, speed = partition.board, partition.speed_mips
+        if speed not in board.speeds_mips:
+            near = " or ".join(format_speed(near) for near in board.nearest_speeds(speed))
+            message = f"{board.name} cannot run at exactly {format_speed(speed)}; nearest: {near}"
+            context.report(("partitions", name, "speed"), message)
+
+
+def memory(context: Context) -> None:
+    """Every partition has what its board needs, every channel is of bearable size, and all of it fits the host."""
+    for name, partition in context.scenario.partitions.items():
+        message = _memory_complaint(partition, partition.board)
+        if message:
+            context.report(("partitions", name, "memory"), message)
+    for name, channel in context.scenario.channels.items():
+        size = channel.payload_bytes * channel.depth
+        if size > MAX_CHANNEL_BYTES:
+            message = (
+                f"{channel.depth} tensors of {channel.payload_bytes} bytes take {size / MIB:.0f} MiB of shared memory"
+            )
+            advice = f"at most {format_memory(MAX_CHANNEL_BYTES)}: fewer or smaller ones"
+            at = "depth" if channel.payload_bytes * 2 <= MAX_CHANNEL_BYTES else "tensor"
+            context.report(("channels", name, at), f"{message}; {advice}")
+    _host_memory(context)
+
+
+def _memory_complaint(partition: Partition, board: Board) -> str | None:
+    size = partition.memory_bytes
+    if size < board.memory_min_bytes:
+        return f"{format_memory(size)} is too little for {board.name}; at least {format_memory(board.memory_min_bytes)}"
+    if size > board.memory_max_bytes:
+        return f"{format_memory(size)} is too much for {board.name}; at most {format_memory(board.memory_max_bytes)}"
+    if size % MIB:
+        return f"{format_memory(size)} is no whole number of MiB; {size // MIB}M or {size // MIB + 1}M"
+    return None
+
+
+def _host_memory(context: Context) -> None:
+    available = context.scenario.host.memory_bytes
+    if available is None:
+        return
+    partitions = sum(partition.memory_bytes for partition in context.scenario.partitions.values())
+    channels = sum(channel.payload_bytes * channel.depth for channel in context.scenario.channels.values())
+    if partitions + channels > available:
+        need = -(-(partitions + channels) // MIB)
+        what = f"partitions take {format_memory(partitions)} and channels {channels / MIB:.1f} MiB"
+        message = f"{what}, the host has {format_memory(available)}; at least {need}M"
+        context.report(("host", "memory"), message)

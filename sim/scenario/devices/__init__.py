@@ -1,0 +1,19 @@
+"""Kinds of devices. A new kind is one file beside this one and one line in `Device`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sim.scenario.devices.camera import Camera
+from sim.scenario.devices.display import Display
+
+Device = Annotated[
+    Camera  # a line
+    | Display,  # for each kind
+    Field(discriminator="kind"),
+]
+"""Any device; `kind` tells which."""
+
+__all__ = ["Camera", "Device", "Display"]

@@ -1,0 +1,196 @@
+"""The scenario: pure data, with exact numbers (ns, bytes, MIPS) in place of the text of the file.
+
+Keys of the file are the aliases; where a unit cannot be seen from the type it is part of the attribute's name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from guests.service import TensorType
+from machines import boards
+from sim.scenario.devices import Device
+from sim.scenario.files import Program
+from sim.scenario.metrics import Metric
+from sim.scenario.ports import Endpoint, parse_endpoint
+from sim.scenario.problem import advice
+from sim.scenario.types import (
+    Duration,
+    Memory,
+    Name,
+    ProgramFile,
+    Section,
+    SettingValue,
+    Speed,
+    TensorText,
+    Written,
+)
+
+DEPTHS = tuple(1 << bit for bit in range(1, 16))
+"""Possible depths of a ring: powers of two up to VIRTIO 1.2's largest queue (section 2.7)."""
+
+
+def _machine(name: str) -> str:
+    if name not in boards.names():
+        raise ValueError(f"unknown machine '{name}'; {advice(name, boards.names())}")
+    return name
+
+
+def _depth(depth: int) -> int:
+    if not DEPTHS[0] <= depth <= DEPTHS[-1]:
+        raise ValueError(f"{depth} is out of range; a power of two from {DEPTHS[0]} to {DEPTHS[-1]}")
+    if depth not in DEPTHS:
+        below = 1 << (depth.bit_length() - 1)
+        raise ValueError(f"{depth} is no power of two; {below} or {2 * below}")
+    return depth
+
+
+End = Annotated[
+    Endpoint,
+    Written(
+        parse_endpoint,
+        str,
+        r"^\s*[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,2}\s*$",
+        ("perception.detector.frame", "perception.detector", "front_camera"),
+    ),
+]
+
+
+class Time(Section):
+    """Virtual time of the run."""
+
+    mode: Literal["virtual"] = Field(default="virtual", description="`virtual`: lockstep, repeatable to the bit.")
+    quantum_ns: Duration = Field(
+        default=1_000_000, alias="quantum", description="Length of a lockstep grant, and the error bound of latencies."
+    )
+    duration_ns: Duration = Field(alias="duration", description="How long the run lasts; whole quanta.")
+
+
+class Host(Section):
+    """The simulated machine that carries the partitions."""
+
+    cores: int = Field(default=1, ge=1, le=64, description="Physical CPUs of the host.")
+    memory_bytes: Memory | None = Field(
+        default=None,
+        alias="memory",
+        description="Memory that all partitions and channels share; unlimited if left out.",
+    )
+
+
+class Service(Section):
+    """A Python callable on a partition, called when each of its inputs has a tensor."""
+
+    run: ProgramFile = Field(description="Python file and callable; see the section on services.")
+    settings: dict[str, SettingValue] = Field(
+        default_factory=dict, description="Arguments of a service class; files are carried into the guest."
+    )
+
+    @property
+    def program(self) -> Program:
+        """The file and the callable of `run`."""
+        return self.run
+
+
+class Partition(Section):
+    """A guest with its resources."""
+
+    machine: Annotated[str, AfterValidator(_machine)] = Field(
+        description="Name of a board profile.", json_schema_extra=lambda schema: schema.update(enum=[*boards.names()])
+    )
+    memory_bytes: Memory = Field(alias="memory", description="Memory of the guest.")
+    speed_mips: Speed = Field(
+        alias="speed", description="Instructions per virtual second; one that the board reaches exactly."
+    )
+    services: dict[Name, Service] = Field(default_factory=dict, description="What runs on it.")
+
+    @property
+    def board(self) -> boards.Board:
+        """The profile of its machine."""
+        return boards.load(self.machine)
+
+    @property
+    def icount_shift(self) -> int:
+        """N of QEMU's ``-icount shift=N`` for its speed."""
+        return self.board.icount_shift(self.speed_mips)
+
+
+class Channel(Section):
+    """A ring of tensors in shared memory from one port to another."""
+
+    source: End = Field(alias="from", description="Output port that it starts at.")
+    target: End = Field(alias="to", description="Input port that it ends at.")
+    tensor: TensorText = Field(description="What it carries.")
+    depth: Annotated[int, AfterValidator(_depth)] = Field(
+        default=4, description="Tensors it can hold; a power of two.", json_schema_extra={"enum": [*DEPTHS]}
+    )
+    overflow: Literal["block", "drop_newest", "drop_oldest"] = Field(
+        default="block", description="When it is full: the sender waits, or the newest or the oldest tensor is dropped."
+    )
+
+    @property
+    def payload_bytes(self) -> int:
+        """Size of one tensor without its header, in bytes."""
+        kind: TensorType = self.tensor
+        return kind.bytes
+
+
+class Expectation(Section):
+    """Something that must hold at the end of the run."""
+
+    check: str = Field(description="A figure of the result, a comparison and a value.")
+    why: str | None = Field(default=None, description="Shown when it fails.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"check": value} if isinstance(value, str) else value
+
+
+class Scenario(Section):
+    """A partitioned system: partitions, devices, the channels between them, and what a run of it must show."""
+
+    name: Name = Field(description="Name of the scenario; run folders are called after it.")
+    description: str = Field(default="", description="One or two sentences for people.")
+    seed: int = Field(default=1, ge=0, lt=1 << 32, description="Seed of everything random.")
+    time: Time = Field(description="How long the run is and how finely it is cut.")
+    host: Host = Field(default=Host(), description="The machine that carries the partitions.")
+    partitions: dict[Name, Partition] = Field(min_length=1, description="The guests.")
+    devices: dict[Name, Device] = Field(default_factory=dict, description="What the host itself plays.")
+    channels: dict[Name, Channel] = Field(default_factory=dict, description="Who sends tensors to whom.")
+    metrics: dict[Name, Metric] = Field(default_factory=dict, description="Figures to compute from channels.")
+    expectations: tuple[Expectation, ...] = Field(
+        default=(),
+        strict=False,
+        description="What must hold at the end, such as `channels.frames.dropped == 0`.",
+        json_schema_extra=lambda schema: schema.update(items={"anyOf": [{"type": "string"}, schema["items"]]}),
+    )
+
+    def inputs_of(self, node: str, service: str | None = None) -> dict[str, str]:
+        """Return the channels that end at a service or a device: input port to channel name.
+
+        Parameters:
+            node: a partition or a device.
+            service: a service of the partition; None for a device.
+        """
+        ends = {name: channel.target for name, channel in self.channels.items()}
+        return {end.port or "": name for name, end in ends.items() if end[:2] == (node, service)}
+
+    def outputs_of(self, node: str, service: str | None = None) -> dict[str, tuple[str, ...]]:
+        """Return the channels that start at a service or a device: output port to channel names.
+
+        Parameters:
+            node: a partition or a device.
+            service: a service of the partition; None for a device. Only a device's port may have several channels.
+        """
+        outputs: dict[str, tuple[str, ...]] = {}
+        for name, channel in self.channels.items():
+            if channel.source[:2] == (node, service):
+                port = channel.source.port or ""
+                outputs[port] = (*outputs.get(port, ()), name)
+        return outputs
+
+    def to_yaml_data(self) -> dict[str, Any]:
+        """Return what a file that loads to an equal scenario holds: text with units, aliases, no defaults."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)

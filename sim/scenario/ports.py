@@ -1,0 +1,77 @@
+"""Ports: where channels start and end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from guests.service import TensorType
+from sim.scenario.units import shown
+
+
+class Endpoint(NamedTuple):
+    """One end of a channel.
+
+    A loaded scenario has every part filled in that the file left out because there was only one choice.
+
+    Attributes:
+        node: name of a partition or a device.
+        service: name of the partition's service; None for a device.
+        port: name of the service's or device's port.
+    """
+
+    node: str
+    service: str | None = None
+    port: str | None = None
+
+    def __str__(self) -> str:
+        return ".".join(part for part in self if part is not None)
+
+
+def parse_endpoint(value: object) -> Endpoint:
+    """Return the endpoint written as ``camera``, ``camera.port``, ``partition.service`` or ``partition.service.port``.
+
+    Whether two parts name a service or a port is settled later, when it is known what the first part is; until then
+    the second part stands in `Endpoint.service`.
+
+    Raises:
+        ValueError: it is no text of one to three names.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"\s*\w+(\.\w+){0,2}\s*", value):
+        raise ValueError(f"{shown(value)} is no end of a channel; write partition.service.port or a device's name")
+    return Endpoint(*value.strip().split("."))
+
+
+Direction = Literal["input", "output"]
+
+
+@dataclass(frozen=True)
+class Port:
+    """A place where a channel can start (output) or end (input).
+
+    Attributes:
+        direction: seen from the service or device.
+        mismatch: says what is wrong with a channel's tensor at this port, or returns None.
+    """
+
+    direction: Direction
+    mismatch: Callable[[TensorType], str | None]
+
+
+def exactly(direction: Direction, expected: TensorType, owner: str) -> Port:
+    """Return a port that takes one dtype and shape only.
+
+    Parameters:
+        direction: input or output.
+        expected: dtype and shape; quantisation may differ.
+        owner: the subject of the message, such as ``detector.frame is``.
+    """
+
+    def mismatch(tensor: TensorType) -> str | None:
+        if tensor.same_layout(expected):
+            return None
+        return f"{owner} {TensorType(expected.dtype, expected.shape)}"
+
+    return Port(direction, mismatch)

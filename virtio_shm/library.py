@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ring's shared object: built once with the system's compiler, kept in the cache, loaded once a process."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from virtio_shm import interface
+from virtio_shm.errors import LibraryError
+
+CORE = Path(__file__).parent / "core"
+FILE_NAME = "libvshm.so"
+OVERRIDE = "VSHM_LIBRARY"  # environment: a ready object, as in a guest that has no compiler
+FLAGS: tuple[str, ...] = (
+    "-std=c99",
+    "-O2",
+    "-fPIC",
+    "-ffreestanding",
+    "-nostdlib",
+    "-fvisibility=hidden",
+    "-fno-stack-protector",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-shared",
+    "-Wl,-z,defs",
+    "-Wl,--build-id=none",
+)
+
+
+def sources() -> list[Path]:
+    """The core's C files, sorted."""
+    return sorted(CORE.glob("*.c"))
+
+
+def _digest(compiler: str) -> str:
+    digest = hashlib.sha256(repr((compiler, FLAGS, os.uname().machine)).encode())
+    for file in sorted(CORE.glob("*.[ch]")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _compiler() -> str:
+    for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        found = shutil.which(name) if name else None
+        if found:
+            return found
+    advice = f"install one (Debian: apt install gcc) or set {OVERRIDE}"
+    raise LibraryError(f"no C compiler found (cc, gcc, clang): {advice}")
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "edgesim" / "ring"
+
+
+def build() -> Path:
+    """Build the shared object unless the cache has it.
+
+    Any number of processes may build at once: each writes a file of its own and renames it into place.
+
+    Returns
+    -------
+    Where it lies; the directory's name is a digest of sources, compiler and flags.
+
+    Raises
+    ------
+    LibraryError: no compiler, or it fails.
+    """
+    compiler = _compiler()
+    target = _cache() / _digest(compiler) / FILE_NAME
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=target.parent, prefix=".building-")
+    os.close(handle)
+    command = [compiler, *FLAGS, "-o", partial, *map(str, sources())]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode:
+            first = next((line for line in result.stderr.splitlines() if "error" in line), "no message")
+            raise LibraryError(f"{' '.join(command)} failed: {first}")
+        Path(partial).chmod(0o755)
+        Path(partial).replace(target)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+    return target
+
+
+def path() -> Path:
+    """The shared object to load: the one that VSHM_LIBRARY names, or the one built for this machine.
+
+    Raises
+    ------
+    LibraryError: VSHM_LIBRARY names no file, or building fails.
+    """
+    override = os.environ.get(OVERRIDE)
+    if not override:
+        return build()
+    if not Path(override).is_file():
+        raise LibraryError(f"{OVERRIDE}={override}: no such file")
+    return Path(override)
+
+
+@functools.cache
+def load() -> ctypes.PyDLL:
+    """The loaded object with its signatures declared; the same one for every caller in the process.
+
+    Raises
+    ------
+    LibraryError: see `path`; also an object of another version of the interface.
+    """
+    file = path()
+    # PyDLL keeps the interpreter lock: calls take well under a microsecond, and dropping the lock would cost more.
+    library = ctypes.PyDLL(str(file))
+    library.vshm_interface.restype = ctypes.c_uint32
+    found = library.vshm_interface()
+    if found != interface.VERSION:
+        raise LibraryError(f"{file} has interface {found}, this Python package needs {interface.VERSION}")
+    interface.declare(library)
+    return library
