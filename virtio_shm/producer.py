@@ -95,7 +95,7 @@ class Producer(End):
                 raise self._error()
             return None
         self._is_reserved = True
-        view = self._views[number - 1]
+        view: npt.NDArray[Any] | None = self._views[number - 1]
         if view is None:
             offset = self.layout.slot(number - 1) + FRAME_BYTES
             view = self._region.view(offset, spec.dtype, spec.shape, spec.bytes)

@@ -87,9 +87,9 @@ class Display:
             self._animate(written[-1])
         return written
 
-    def stills(self) -> list[tuple[int, int, NDArray[np.uint8]]]:
-        """Return the pictures that `write` makes PNGs of: number, virtual time in ns, pixels."""
-        return [self._kept[index] for index in self._spread()]
+    def pictures(self) -> list[tuple[int, int, NDArray[np.uint8]]]:
+        """Return the pictures that were kept: number, counted from 0 over all shown, virtual time in ns, pixels."""
+        return list(self._kept)
 
     def _spread(self) -> list[int]:
         count = min(self._stills, len(self._kept))

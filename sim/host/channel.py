@@ -134,7 +134,7 @@ class Channel:
         assert message is not None
         if event.kind == "revoked":
             trace.add(now_ns, "revoked", self.name, event.sequence)
-            message.dropped, message.returned_ns = True, now_ns
+            message.dropped, message.returned_ns = True, self._withdrawn_ns(message)
             del self._live[event.sequence]
             return
         latest = max(event.taken_ns, event.returned_ns)
@@ -147,6 +147,12 @@ class Channel:
             message.returned_ns = event.returned_ns
             del self._live[event.sequence]
 
+    def _withdrawn_ns(self, message: MessageRecord) -> int:
+        """Return when a tensor was withdrawn: as the one came that needed its slot, a whole ring later."""
+        messages = self.record.messages
+        replacing = min(len(messages) - 1, messages.index(message) + self.layout.depth)
+        return messages[replacing].produced_ns
+
     def _must(self, holds: bool, end: End, claim: str) -> None:
         """Refuse what an end claims if it cannot be true."""
         if not holds:
@@ -155,7 +161,6 @@ class Channel:
 
     def conclude(self) -> None:
         """Note at the end of a run what the two ends counted themselves."""
-        for side, end in (("driver", self.record.producer), ("device", self.record.consumer)):
-            counters = self._tap.counters(side)
+        for counters, end in zip(self._tap.counters(), (self.record.producer, self.record.consumer), strict=True):
             for name in ("pushed", "popped", "dropped", "kicks", "stalls", "high_water", "occupancy_ns"):
                 setattr(end, name, getattr(counters, name))

@@ -26,13 +26,21 @@ def _camera(name: str, device: devices.Camera, seed: int) -> NativeDevice:
 
 
 def _display(name: str, device: devices.Display, seed: int) -> NativeDevice:
-    return DisplayDevice(Display(name, preview=device.preview))
+    return DisplayDevice(Display(name, stills=0, preview=device.preview))
 
 
 _MAKERS: dict[str, Callable[[str, Any, int], NativeDevice]] = {
     "camera": _camera,
     "display": _display,
 }
+
+
+def describe(device: devices.Device) -> str:
+    """Return what the scenario set, as a person says it."""
+    if isinstance(device, devices.Camera):
+        width, height = device.size
+        return f"{device.source}, {width}x{height} {device.format} at {float(device.rate_fps):g} fps"
+    return f"preview {device.preview}"
 
 
 def make_device(name: str, device: devices.Device, seed: int) -> NativeDevice:

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from machines.errors import ParticipantFailed
 from machines.native.participant import DisplayDevice
-from machines.qemu.vm import Installation
 from sim import __version__
 from sim.host import system, watch
 from sim.host.channel import Channel, End
@@ -66,7 +65,7 @@ class Run:
             EnvironmentLacks: this computer lacks something.
         """
         with contextlib.ExitStack() as hold:
-            installed = system.installation(self._progress.phase)
+            installed, versions = system.installation(self._progress.phase)
             self._lap("prepare")
             built = self.system = system.build(
                 self.scenario, installed, self.record, self._logs, cold, self._progress.phase, hold
@@ -76,7 +75,7 @@ class Run:
             self._progress.phase("running")
             self._run(built)
             self._lap("run")
-            self._conclude(built, installed)
+            self._conclude(built, versions)
             self.record.metrics = {name: each.result() for name, each in watches.items()}
             self.record.pictures = [picture for each in watches.values() for picture in each.pictures()]
         self._lap("stop")
@@ -119,7 +118,7 @@ class Run:
         else:
             self.record.notes.append(f"{failure} at {now_ns} ns")
 
-    def _conclude(self, built: system.System, installed: Installation) -> None:
+    def _conclude(self, built: system.System, versions: dict[str, str]) -> None:
         for name, guest in built.guests.items():
             partition = self.record.partitions[name]
             partition.grants = guest.grants
@@ -128,11 +127,13 @@ class Run:
             partition.busy_ns = guest.instructions << guest.vm.machine.shift
         for channel in built.channels.values():
             channel.conclude()
+        for name, device in built.devices.items():
+            ends = [c.record for c in built.channels.values() if name in (c.source.participant, c.target.participant)]
+            self.record.devices[name].tensors = sum(end.published - end.dropped for end in ends)
         self.record.digest = self.trace.digest
         self.record.environment = {
             "simulator": __version__,
-            "qemu": installed.binary.identity,
-            "image": installed.image.digest,
+            **versions,
             "quantum_ns": self.scenario.time.quantum_ns,
             "python": platform.python_version(),
         }
@@ -156,11 +157,9 @@ class Run:
         assert self.system is not None, "execute() comes first"
         for name, device in self.system.devices.items():
             if isinstance(device, DisplayDevice):
-                files = device.display.write(folder)
-                animation = next((file for file in files if file.suffix != ".png"), None)
-                self.record.devices[name].animation = animation
+                self.record.devices[name].animation = next(iter(device.display.write(folder)), None)
                 self.record.pictures += [
-                    PictureRecord(t_ns, name, number, pixels) for number, t_ns, pixels in device.display.stills()
+                    PictureRecord(t_ns, name, number, pixels) for number, t_ns, pixels in device.display.pictures()
                 ]
 
     def _lap(self, phase: str) -> None:

@@ -18,7 +18,7 @@ from machines.qemu.command import GuestImage, GuestMachine
 from machines.qemu.guest import LinuxGuest
 from machines.qemu.vm import Installation, VirtualMachine
 from sim.host.channel import Channel, End
-from sim.host.devices import make_device
+from sim.host.devices import describe, make_device
 from sim.host.payload import channel_ends, pack
 from sim.report.record import ChannelRecord, DeviceRecord, LogLine, PartitionRecord, RunRecord
 from sim.scenario.model import Scenario
@@ -42,19 +42,17 @@ class System:
     channels: dict[str, Channel]
 
 
-def installation(progress: Callable[[str], None]) -> Installation:
-    """Return QEMU, plugin and image, building what is missing.
+def installation(progress: Callable[[str], None]) -> tuple[Installation, dict[str, str]]:
+    """Return QEMU, plugin and image, building what is missing, and the versions of what shapes a run.
 
     Raises:
         EnvironmentLacks: something cannot be had on this computer.
     """
     qemu = binary.find()
     files = image.ensure(progress)
-    return Installation(
-        binary=qemu,
-        plugin=plugin.path(qemu.plugin_api),
-        image=GuestImage(files.kernel, files.initrd, files.root, image.KERNEL_ARGUMENTS, files.digest),
-    )
+    boots = GuestImage(files.kernel, files.initrd, files.root, image.KERNEL_ARGUMENTS, files.digest)
+    versions = {"qemu": qemu.identity, "kernel": str(files.manifest["kernel"]), "image": files.digest}
+    return Installation(qemu, plugin.path(qemu.plugin_api), boots), versions
 
 
 def build(
@@ -127,7 +125,7 @@ def _device(scenario: Scenario, name: str, channels: Mapping[str, Channel], reco
             device.attach(1 + index, producer)
         elif isinstance(device, DisplayDevice):
             device.attach(1 + index, Consumer(channel.region.view, channel.layout, spec=spec, clock=device.clock))
-    record.devices[name] = DeviceRecord(scenario.devices[name].kind)
+    record.devices[name] = DeviceRecord(scenario.devices[name].kind, describe(scenario.devices[name]))
     return device
 
 

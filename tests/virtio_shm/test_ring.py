@@ -378,11 +378,10 @@ def test_impossible_tensors(dtype: str, shape: tuple[int, ...], message: str) ->
         TensorSpec(dtype, shape)
 
 
-@pytest.mark.parametrize("depth", [2, 4, 256, 32768])
-@pytest.mark.parametrize("payload", [1, 64, 65, 921600])
+@pytest.mark.parametrize(
+    ("depth", "payload"), [(2, 1), (2, 921600), (4, 64), (4, 65), (256, 921600), (32768, 1), (32768, 65)]
+)
 def test_layout_is_that_of_the_core(depth: int, payload: int) -> None:
-    if depth * payload >= 2**32:
-        pytest.skip("no such region")
     layout, core = Layout(depth, payload), interface.Geometry()
     assert load().vshm_layout_init(ctypes.addressof(core), depth, payload) == 1
     for name, _ in core._fields_:

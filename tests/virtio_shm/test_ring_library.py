@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zlib
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from virtio_shm import LibraryError, library
+from virtio_shm import LibraryError, errors, interface, library, tap, tensor
 
 ROOT = Path(library.__file__).parents[1]
 
@@ -77,6 +78,18 @@ def test_crc_is_that_of_zlib() -> None:
     for sample in (b"", b"a", b"123456789", bytes(range(256)) * 33):
         assert core.vshm_crc32(0, sample, len(sample)) == zlib.crc32(sample)
     assert core.vshm_crc32(core.vshm_crc32(0, b"12", 2), b"34", 2) == zlib.crc32(b"1234")
+
+
+def test_names_are_those_of_the_header() -> None:
+    """errors.KINDS and the tap's kinds are indexed by the core's numbers."""
+    header = (library.CORE / "vshm.h").read_text()
+    kinds = re.findall(r"VSHM_K_(\w+)[,\n ]", header[header.index("enum vshm_kind") : header.index("VSHM_K_COUNT")])
+    assert [kind.lower() for kind in kinds] == [name for name, _, _ in errors.KINDS]
+    events = re.findall(r"VSHM_TAP_(\w+)", header[header.index("enum vshm_tap_kind") :])
+    assert tuple(event.lower() for event in events) == tap.KINDS[1:]
+    dtypes = re.findall(r"VSHM_(\w+)", header[header.index("enum vshm_dtype {") : header.index("VSHM_DTYPES")])
+    assert tuple(dtype.lower() for dtype in dtypes) == tensor.DTYPES
+    assert f"VSHM_INTERFACE {interface.VERSION}u" in header
 
 
 def test_only_standard_library_and_numpy() -> None:

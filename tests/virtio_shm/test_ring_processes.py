@@ -141,3 +141,14 @@ def test_two_processes(depth: int, overflow: Any, event_index: bool) -> None:
     assert consumer.counters.pushed == seen
     if event_index and overflow == "block" and depth > 2:
         assert consumer.counters.kicks < count, "the event index spares doorbells"
+
+
+@pytest.mark.slow
+def test_benchmark_measures_something() -> None:
+    """Every contender that is installed gets its tensors across; the figures themselves are the machine's."""
+    ring = pytest.importorskip("benchmarks.ring")
+    contenders = [ring.Ring, ring.RingWithDoorbells, ring.SharedMemoryAndQueue]
+    if ring.iceoryx2_version():
+        contenders.append(ring.Iceoryx2)
+    for contender in contenders:
+        assert ring.measure(contender(ring.FRAME)) > 0, contender.name
