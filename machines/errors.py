@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class EnvironmentLacks(Exception):
-    """Raised when this computer lacks something that a run needs; the text says what, and how to get it (exit code 3)."""
+    """Raised when this computer lacks what a run needs; the text says what, and how to get it (exit code 3)."""
 
 
 class ParticipantFailed(Exception):

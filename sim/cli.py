@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -23,7 +23,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Run partitioned edge systems, operating systems and all, in repeatable virtual time.",
 )
-images_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Build, list and prune guest images and snapshots.")
+images_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Build, list and prune guest images and snapshots.",
+)
 app.add_typer(images_app, name="images")
 
 EXIT_PASSED, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
@@ -65,14 +69,14 @@ ScenarioFile = Annotated[Path, typer.Argument(help="A scenario, such as scenario
 @_guarded
 def run(
     scenario: ScenarioFile,
-    duration: Annotated[Optional[str], typer.Option(help="Virtual time to run, such as 10s.")] = None,
-    seed: Annotated[Optional[int], typer.Option(help="Seed of everything random.")] = None,
-    out: Annotated[Optional[Path], typer.Option(help="Folder for the report [runs/<scenario>-<n>].")] = None,
+    duration: Annotated[str | None, typer.Option(help="Virtual time to run, such as 10s.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report [runs/<scenario>-<n>].")] = None,
     set_: Annotated[
-        Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Override, by dotted key; repeatable.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, by dotted key; repeatable.")
     ] = None,
     cold: Annotated[bool, typer.Option("--cold", help="Boot the guests even where snapshots exist.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print result.json, and nothing else, on standard output.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print result.json and nothing else.")] = False,
 ) -> None:
     """Run a scenario and write its report."""
     from sim.commands.run import run_scenario

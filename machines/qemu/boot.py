@@ -55,6 +55,7 @@ def start(makers: Sequence[Maker], cold: bool, progress: Callable[[str], None]) 
         ParticipantFailed: a guest does not boot or load.
         EnvironmentLacks: QEMU cannot do what is needed.
     """
+    snapshot.sweep()
     digests = [make().digest for make in makers]
     saved = {} if cold else {digest: found for digest in digests if (found := snapshot.find(digest)) is not None}
     missing = {digest: make for digest, make in zip(digests, makers, strict=True) if digest not in saved}

@@ -116,9 +116,8 @@ def machine_digest(machine: GuestMachine, image: GuestImage, binary: QemuBinary)
     nothing = Path("-")
     blank = Attachments(nothing, 0, 0, 0, 0, (0,) * len(machine.region_bytes), nothing, None)
     anonymous = GuestImage(nothing, nothing, nothing, image.arguments, image.digest)
-    size = image.root.stat().st_size
     described = json.dumps(
-        [binary.identity, image.digest, size, [*_platform(machine, binary), *_boot(anonymous)],
+        [binary.identity, image.digest, [*_platform(machine, binary), *_boot(anonymous)],
          _doorbells(machine, blank), CONTROL_BYTES, _regions(machine, blank)]
     )  # fmt: skip
     return hashlib.sha256(described.encode()).hexdigest()
@@ -142,8 +141,8 @@ def _boot(image: GuestImage) -> list[str]:
 
 
 def _root(image: GuestImage) -> list[str]:
-    backend = f"memory-backend-file,id=root,share=on,readonly=on,mem-path={image.root},size={image.root.stat().st_size}"
-    return ["-object", f"{backend},align={ROOT_ALIGNMENT}", "-device", f"virtio-pmem-pci,memdev=root,addr={ROOT_SLOT:02x}.0"]
+    file = f"mem-path={image.root},size={image.root.stat().st_size},align={ROOT_ALIGNMENT},readonly=on"
+    return ["-object", f"memory-backend-file,id=root,share=on,{file}", "-device", f"virtio-pmem-pci,memdev=root,addr={ROOT_SLOT:02x}.0"]
 
 
 def _console(attached: Attachments) -> list[str]:

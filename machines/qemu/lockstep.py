@@ -86,7 +86,7 @@ class Lockstep:
         return self.wait()
 
     def yield_(self) -> None:
-        """Let the vCPU go round its loop at this nanosecond, where QEMU can stop it; if it does not, a boundary follows."""
+        """Let the vCPU go round its loop, at this nanosecond, where QEMU can stop it; else a boundary follows."""
         self._order(_YIELD_ORDER)
 
     def _order(self, packet: bytes) -> None:

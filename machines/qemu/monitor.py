@@ -53,7 +53,7 @@ class Monitor:
         Parameters:
             command: as in QEMU's QMP reference.
             breathe: called while waiting, to let a guest that is held at a boundary release QEMU's big lock.
-            arguments: of the command.
+            arguments: of the command, with underscores for hyphens.
 
         Raises:
             ParticipantFailed: QEMU refused, ended or did not answer in 60 s.
@@ -62,7 +62,8 @@ class Monitor:
 
         assert self._loop is not None and self._client is not None, "connect() comes first"
         try:
-            return self._loop.run_until_complete(self._execute(command, breathe, arguments))
+            named = {name.replace("_", "-"): value for name, value in arguments.items()}
+            return self._loop.run_until_complete(self._execute(command, breathe, named))
         except (QMPError, OSError, EOFError, asyncio.TimeoutError) as error:
             raise ParticipantFailed(self._name, f"QMP {command}: {error}") from error
 

@@ -68,11 +68,12 @@ class QemuProcess:
         last = words[-1] if words else f"exit status {self._process.returncode}, no message"
         lacks = next((line for line in words if "lockstep:" in line), None)
         if lacks is not None:
-            return EnvironmentLacks(
-                f"{self._name}: {lacks.strip()}; virtual time needs a distribution's QEMU 7.2 or newer, or set time.mode: realtime"
-            )
-        command = shlex.join(self.command_line)
-        return ParticipantFailed(self._name, f"{failure.reason}: {last} (messages: {self._messages}; command: {command})")
+            advice = "virtual time needs a distribution's QEMU 7.2 or newer"
+            return EnvironmentLacks(f"{self._name}: {lacks.strip()}; {advice}")
+        command = self._messages.with_suffix(".command")
+        command.write_text(shlex.join(self.command_line) + "\n")
+        seen = f"see {self._messages}; command line in {command}"
+        return ParticipantFailed(self._name, f"{failure.reason}: {last} ({seen})")
 
     def kill(self) -> None:
         """End it at once and wait until it is gone."""

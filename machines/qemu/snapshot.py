@@ -14,6 +14,10 @@ from pathlib import Path
 from machines.cache import cache_dir
 
 
+_KEPT = 16
+"""Snapshots in the cache, some 90 MB each; a new one makes the one go that was unused for longest."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A saved guest.
@@ -39,6 +43,7 @@ def find(digest: str) -> Snapshot | None:
         facts = json.loads((folder() / f"{digest}.json").read_text())
         if state.stat().st_size != facts["bytes"]:
             return None
+        os.utime(state)
         return Snapshot(state, float(facts["boot_s"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -68,11 +73,20 @@ def publish(partial: Path, digest: str, boot_s: float) -> Snapshot:
     state = folder() / f"{digest}.state"
     facts = folder() / f"{digest}.json"
     size = partial.stat().st_size
-    os.replace(partial, state)
+    partial.replace(state)
     fresh = facts.with_suffix(f".{os.getpid()}.partial")
     fresh.write_text(json.dumps({"bytes": size, "boot_s": round(boot_s, 3)}))
-    os.replace(fresh, facts)
+    fresh.replace(facts)
+    _evict()
     return Snapshot(state, boot_s)
+
+
+def _evict() -> None:
+    """Remove the snapshots that were unused for longest; a run that has one open keeps it."""
+    by_use = sorted(folder().glob("*.state"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for state in by_use[_KEPT:]:
+        for suffix in (".json", ".state", ".lock"):
+            state.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def sweep() -> None:

@@ -74,10 +74,11 @@ class VirtualMachine:
             EnvironmentLacks: QEMU cannot be started.
         """
         hold = self._resources
-        self.control = hold.enter_context(contextlib.closing(SharedRegion(f"{self.name}-control", command.CONTROL_BYTES)))
-        self._lockstep = hold.enter_context(contextlib.closing(Lockstep(self.name)))
-        self._doorbells = hold.enter_context(contextlib.closing(DoorbellServer(self.control.fd, self.machine.vectors)))
-        self._monitor = hold.enter_context(contextlib.closing(Monitor(self.name)))
+        closing = contextlib.closing
+        self.control = hold.enter_context(closing(SharedRegion(f"{self.name}-control", command.CONTROL_BYTES)))
+        self._lockstep = hold.enter_context(closing(Lockstep(self.name)))
+        self._doorbells = hold.enter_context(closing(DoorbellServer(self.control.fd, self.machine.vectors)))
+        self._monitor = hold.enter_context(closing(Monitor(self.name)))
         state = None if snapshot is None else os.open(snapshot.state, os.O_RDONLY | os.O_CLOEXEC)
         try:
             self._spawn(state)
@@ -119,7 +120,7 @@ class VirtualMachine:
             standing = False
 
             def breathe() -> None:
-                """QEMU answers in a later round of its main loop, when the guest may hold the lock at its first boundary."""
+                """Let QEMU answer: it does so in a later round of its main loop, when the guest may hold the lock."""
                 nonlocal standing
                 if standing:
                     self.held = self._lockstep.drain()
@@ -193,7 +194,7 @@ class VirtualMachine:
             with path.open("wb") as out:
                 self._monitor.send_fd(out.fileno())
                 ask("getfd", fdname="state")
-            ask("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+            ask("migrate-set-parameters", max_bandwidth=1 << 40)
             ask("migrate", uri="fd:state")
             while (status := ask("query-migrate")["status"]) not in ("completed", "failed"):
                 time.sleep(0.005)
@@ -203,6 +204,8 @@ class VirtualMachine:
     def close(self) -> None:
         """Kill QEMU and release what it held; may be called in any state, and twice."""
         self._resources.close()
+        if self._messages.is_file() and not self._messages.stat().st_size:
+            self._messages.unlink()
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

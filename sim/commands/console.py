@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from sim.cli import EXIT_PASSED, EXIT_USAGE
@@ -16,18 +18,20 @@ LOCK = ".running"
 _POLL_S = 0.2
 
 
-def hold(folder: Path) -> int:
-    """Mark a run's folder as that of a run that goes on; the kernel takes the mark away when the process ends.
-
-    Returns:
-        The descriptor that holds the mark.
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[None]:
+    """Mark a run's folder as that of a run that goes on; the kernel takes the mark away if the process is killed.
 
     Raises:
         OSError: the folder cannot be written.
     """
     fd = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-    fcntl.flock(fd, fcntl.LOCK_EX)
-    return fd
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)
+        os.close(fd)
 
 
 def print_console(folder: Path, partition: str, follow: bool) -> int:
@@ -49,21 +53,21 @@ def print_console(folder: Path, partition: str, follow: bool) -> int:
         return EXIT_USAGE
     with path.open("rb") as console:
         while True:
-            running = follow and _running(folder)
+            goes_on = follow and _is_running(folder)
             while text := console.read(1 << 16):
                 sys.stdout.buffer.write(_harmless(text))
             sys.stdout.flush()
-            if not running:
+            if not goes_on:
                 return EXIT_PASSED
             time.sleep(_POLL_S)
 
 
 def _harmless(text: bytes) -> bytes:
     """Drop control characters: a guest must not steer the terminal."""
-    return bytes(byte for byte in text if byte >= 0x20 and byte != 0x7F or byte in b"\n\t")
+    return bytes(byte for byte in text if (byte >= 0x20 and byte != 0x7F) or byte in b"\n\t")
 
 
-def _running(folder: Path) -> bool:
+def _is_running(folder: Path) -> bool:
     try:
         fd = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
     except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shlex
 import sys
 import time
@@ -46,7 +47,6 @@ def run_scenario(
         EnvironmentLacks: this computer lacks something.
         ParticipantFailed: a guest did not get to run.
     """
-    began = time.monotonic()
     from sim import scenario as language
 
     overrides = _overrides(assignments, duration, seed)
@@ -55,13 +55,15 @@ def run_scenario(
     scenario = language.load(scenario_file, overrides)
     folder = _folder(out, scenario.name)
 
+    from sim.commands.console import running
     from sim.host.run import Run
     from sim.report.progress import Progress
     from sim.report.write import write
 
     with Progress(scenario.time.duration_ns, json=as_json) as progress:
-        run = Run(scenario, folder / "logs", progress, began)
-        record = run.execute(cold)
+        run = Run(scenario, folder / "logs", progress, _process_start())
+        with running(folder):
+            record = run.execute(cold)
     record.scenario_file = str(scenario_file)
     record.expectations = _judge(scenario, record)
     run.write_displays(folder / "frames")
@@ -81,7 +83,8 @@ def _overrides(assignments: Sequence[str], duration: str | None, seed: int | Non
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or not key:
-            print(f"--set {assignment}: is no assignment; write --set partitions.perception.speed='500 MIPS'", file=sys.stderr)
+            advice = "write --set partitions.perception.speed='500 MIPS'"
+            print(f"--set {assignment}: is no assignment; {advice}", file=sys.stderr)
             return None
         overrides[key.strip()] = value.strip()
     if duration is not None:
@@ -105,6 +108,13 @@ def _folder(out: Path | None, name: str) -> Path:
         (folder / "logs").mkdir()
         return folder
     raise AssertionError("unreachable")
+
+
+def _process_start() -> float:
+    """Return when this process started, on the clock of `time.monotonic` (proc(5), field 22 of /proc/self/stat)."""
+    ticks = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
+    age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.monotonic() - age_s
 
 
 def _judge(scenario: Scenario, record: RunRecord) -> list[ExpectationRecord]:

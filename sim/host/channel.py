@@ -48,6 +48,10 @@ class Channel:
         source: the end that produces.
         target: the end that consumes.
         record: takes what is observed.
+
+    Attributes:
+        observers: called with every tensor that is published.
+        taken: whether its consumer has taken a tensor yet.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Channel:
         self._live: dict[int, MessageRecord] = {}
         self._next_sequence = 0
         self._broken = False
+        self.taken = False
 
     def other(self, end: End) -> End:
         """Return the end that hears the doorbells of `end`."""
@@ -109,7 +114,7 @@ class Channel:
             self.record.messages.append(MessageRecord(sequence, at_ns, returned_ns=at_ns, dropped=True))
         self._next_sequence = event.sequence + 1
         assert event.payload is not None
-        digest = hashlib.blake2b(event.payload, digest_size=_HASH_BYTES).hexdigest()
+        digest = hashlib.blake2b(event.payload.data, digest_size=_HASH_BYTES).hexdigest()
         message = MessageRecord(
             sequence=event.sequence,
             produced_ns=event.produced_ns,
@@ -140,6 +145,7 @@ class Channel:
         latest = max(event.taken_ns, event.returned_ns)
         self._must(message.produced_ns <= event.taken_ns and latest <= now_ns, self.target, f"taken at {event.taken_ns} ns")
         message.taken_ns = event.taken_ns
+        self.taken = True
         if event.kind == "taken":
             trace.add(now_ns, "taken", self.name, event.sequence, event.taken_ns)
         else:

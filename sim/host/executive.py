@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from machines.errors import ParticipantFailed
 from machines.participant import NEVER_NS, Participant
@@ -87,7 +88,7 @@ class Executive:
         due = [guest for guest in self._guests if guest.wake_ns < target_ns]
         for wave in self._waves(due):
             for guest in wave:
-                self._attempt(guest, lambda guest=guest: guest.grant(target_ns))
+                self._attempt(guest, partial(guest.grant, target_ns))
             for guest in wave:
                 self._at_ns[guest.name] = target_ns
                 self._attempt(guest, guest.settle)
@@ -124,7 +125,7 @@ class Executive:
         for guest in self._guests:
             vectors = sorted(self._due.pop(guest.name, ()))
             if vectors:
-                self._attempt(guest, lambda guest=guest, vectors=vectors: self._ring(guest, vectors))
+                self._attempt(guest, partial(self._ring, guest, vectors))
 
     def _ring(self, guest: Participant, vectors: Sequence[int]) -> None:
         """Bring a guest that was left behind to now, where it stands idle, and ring it."""

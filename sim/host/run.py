@@ -19,14 +19,21 @@ from sim.report.record import DoorbellRecord, PictureRecord, RunRecord, Span
 from sim.scenario.model import Scenario
 
 
+_SHOW_S = 0.05
+"""Least wall time between two words on how far a run is."""
+
+
 class Progress(Protocol):
     """What is told how a run goes."""
 
     def phase(self, text: str) -> None:
         """Something new begins."""
 
+    def partition(self, name: str, state: str) -> None:
+        """A partition came to a new state."""
+
     def advance(self, now_ns: int, wall_s: float, counts: dict[str, int]) -> None:
-        """Virtual time went on; called at every boundary, so it has to be quick."""
+        """Virtual time went on."""
 
 
 class Run:
@@ -70,6 +77,8 @@ class Run:
             built = self.system = system.build(
                 self.scenario, installed, self.record, self._logs, cold, self._progress.phase, hold
             )
+            for name, partition in self.record.partitions.items():
+                self._progress.partition(name, f"{partition.boot} start in {partition.restore_s:.2f} s")
             self._lap("guests")
             watches = watch.attach(self.scenario, built)
             self._progress.phase("running")
@@ -93,12 +102,18 @@ class Run:
         )
         for guest in built.guests.values():
             guest.start()
-        records = self.record.channels
-        began = time.monotonic()
+        channels = built.channels
+        began = shown = time.monotonic()
 
         def progress(now_ns: int) -> None:
-            counts = {name: len(record.messages) for name, record in records.items()}
-            self._progress.advance(now_ns, time.monotonic() - began, counts)
+            nonlocal shown
+            wall = time.monotonic()
+            if self.record.first_tensor_s is None and any(channel.taken for channel in channels.values()):
+                self.record.first_tensor_s = wall - self._began
+            if wall - shown >= _SHOW_S:
+                shown = wall
+                counts = {name: len(channel.record.messages) for name, channel in channels.items()}
+                self._progress.advance(now_ns, wall - began, counts)
 
         executive.run(self.scenario.time.duration_ns, progress)
         self.record.virtual_time_ns = executive.now_ns
@@ -127,7 +142,7 @@ class Run:
             partition.busy_ns = guest.instructions << guest.vm.machine.shift
         for channel in built.channels.values():
             channel.conclude()
-        for name, device in built.devices.items():
+        for name in built.devices:
             ends = [c.record for c in built.channels.values() if name in (c.source.participant, c.target.participant)]
             self.record.devices[name].tensors = sum(end.published - end.dropped for end in ends)
         self.record.digest = self.trace.digest

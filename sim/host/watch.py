@@ -72,10 +72,11 @@ class DetectionWatch:
             pair = matched.get(j)
             boxes.append(
                 BoxRecord(
-                    x0, y0, x1, y1, str(int(label)), "detection", score=score,
+                    *(x0, y0, x1, y1, str(int(label)), "detection"),
+                    score=score,
                     iou=pair[1] if pair else None,
                     correct=truth[pair[0]].label == int(label) if pair else False,
-                )  # fmt: skip
+                )
             )
         return PictureRecord(camera.next_ns(frame), camera.name, frame, pixels, boxes=boxes)
 

@@ -299,6 +299,8 @@ class RunRecord:
     virtual_time_ns: int = 0
     """How far the run came; equal to `duration_ns` when it completed."""
     wall_s: float = 0.0
+    first_tensor_s: float | None = None
+    """Seconds of the host's clock from the start of the command until a consumer had taken a tensor."""
     wall_phases: dict[str, float] = field(default_factory=dict)
     """Seconds of the host's clock by phase of the run, in order."""
     digest: str = ""

@@ -31,6 +31,7 @@ class WallResult(TypedDict):
     """Readings of the host's clock."""
 
     seconds: float
+    first_tensor_s: float | None
     virtual_per_wall: float | None
     phases: dict[str, float]
 
@@ -296,6 +297,7 @@ def _wall(record: RunRecord) -> WallResult:
     run_s = record.wall_phases.get("run", record.wall_s)
     return {
         "seconds": round(record.wall_s, 6),
+        "first_tensor_s": None if record.first_tensor_s is None else round(record.first_tensor_s, 6),
         "virtual_per_wall": round(record.virtual_time_ns / 1e9 / run_s, 6) if run_s else None,
         "phases": {phase: round(seconds, 6) for phase, seconds in record.wall_phases.items()},
     }
