@@ -89,3 +89,10 @@ class Participant(Protocol):
 
     def stop(self) -> None:
         """End it and release what it holds; may be called in any state, and twice."""
+
+
+class Device(Participant, Protocol):
+    """A participant that the host itself plays: it acts at boundaries, and what it does to its rings is sound."""
+
+    def broken(self) -> Sequence[tuple[int, str]]:
+        """Return the channel ends that it gave up since the last call, with what the other end had done to the ring."""

@@ -32,6 +32,8 @@ app.add_typer(images_app, name="images")
 
 EXIT_PASSED, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
 Command = Callable[..., None]
 
 
@@ -40,26 +42,37 @@ def _guarded(command: Command) -> Command:
 
     @functools.wraps(command)
     def guarded(*arguments: object, **options: object) -> None:
-        from machines.errors import EnvironmentLacks, ParticipantFailed
-        from sim.scenario.problem import ScenarioErrors
-
         try:
             return command(*arguments, **options)
-        except ScenarioErrors as errors:
-            print(*errors.problems, sep="\n", file=sys.stderr)
-            code = EXIT_USAGE
-        except EnvironmentLacks as lack:
-            print(f"sim: {lack}", file=sys.stderr)
-            code = EXIT_ENVIRONMENT
-        except ParticipantFailed as failure:
-            print(f"sim: {failure}", file=sys.stderr)
-            code = EXIT_FAILED
         except KeyboardInterrupt:
             print("sim: interrupted", file=sys.stderr)
             code = EXIT_INTERRUPTED
+        except Exception as error:
+            known = _explain(error)
+            if known is None:
+                raise
+            message, code = known
+            print(message, file=sys.stderr)
         raise typer.Exit(code)
 
     return guarded
+
+
+def _explain(error: Exception) -> tuple[str, int] | None:
+    """Return message and exit code of an error that a user can do something about. Imported here: it is slow."""
+    from machines.errors import EnvironmentLacks, ParticipantFailed
+    from sim.scenario.problem import ScenarioErrors
+    from virtio_shm.errors import LibraryError
+
+    if isinstance(error, ScenarioErrors):
+        return str(error), EXIT_USAGE
+    if isinstance(error, (EnvironmentLacks, LibraryError)):
+        return f"sim: {error}", EXIT_ENVIRONMENT
+    if isinstance(error, ParticipantFailed):
+        return f"sim: {error}", EXIT_FAILED
+    if isinstance(error, OSError):
+        return f"sim: {error}", EXIT_ENVIRONMENT
+    return None
 
 
 ScenarioFile = Annotated[Path, typer.Argument(help="A scenario, such as scenarios/ivi_camera.yaml.")]
@@ -155,9 +168,13 @@ def images_prune(
 
 def main() -> None:
     """Run the command line; SIGTERM ends it as Ctrl-C does, so that everything is cleaned up."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in _ENDING:
+        signal.signal(number, _interrupt)
     app()
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """End the command once: further signals must not disturb the cleaning up, which takes less than a second."""
+    for each in _ENDING:
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt

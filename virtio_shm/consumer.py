@@ -17,6 +17,8 @@ from virtio_shm.tensor import DTYPES, TensorSpec
 
 # struct vshm_frame without dtype, shape and size: what Frame.__init__ lists
 _FRAME = struct.Struct("<2I32xdi4x4Q")
+_unpack = _FRAME.unpack_from
+MOST_AT_ONCE = 64  # tensors of one `exchange`
 
 
 class Consumer(End):
@@ -51,17 +53,22 @@ class Consumer(End):
         self._spec = spec
         self._take = self._library.vshm_device_take
         self._give_back = self._library.vshm_device_give_back
-        self._next = self._library.vshm_device_next
+        self._exchange = self._library.vshm_device_exchange
         self._frame = interface.Frame()
         self._frame_at = ctypes.addressof(self._frame)
+        self._frame_bytes = memoryview(self._frame).cast("B")
+        self._batch = (interface.Frame * min(layout.depth, MOST_AT_ONCE))()
+        self._batch_at = ctypes.addressof(self._batch)
+        self._batch_bytes = memoryview(self._batch).cast("B")
+        self._exchanged = 0  # tensors in the batch that the last exchange gave out
         self._views: dict[int, npt.NDArray[Any]] = {}  # by payload offset
         expected = ctypes.pointer(interface.tensor(spec)) if spec else None
         config = interface.DeviceConfig(layout.depth, layout.payload_bytes, event_index, revoke, expected)
         self._core("init")(self._state, self._region.address, ctypes.addressof(config), clock())
 
-    def _new_view(self, offset: int) -> npt.NDArray[Any]:
-        """The payload at `offset`, which the core has checked, as an array; kept if every tensor is of one shape."""
-        tensor = self._frame.tensor
+    def _new_view(self, frame: interface.Frame) -> npt.NDArray[Any]:
+        """The payload of a frame that the core has checked; kept if every tensor is of one shape."""
+        tensor, offset = frame.tensor, frame.payload_offset
         shape = tuple(tensor.dimensions[: tensor.rank])
         view = self._region.view(offset, DTYPES[tensor.dtype - 1], shape, tensor.payload_bytes)
         view.flags.writeable = False
@@ -70,14 +77,6 @@ class Consumer(End):
                 self._views.clear()  # a producer that never repeats an address shall not fill our memory
             self._views[offset] = view
         return view
-
-    def _received(self) -> Frame:
-        """The frame that the core has just written."""
-        fields = _FRAME.unpack_from(self._frame)
-        view = self._views.get(fields[1])
-        if view is None:
-            view = self._new_view(fields[1])
-        return Frame(view, fields)
 
     def take(self) -> Frame | None:
         """The oldest tensor that nobody has taken.
@@ -94,11 +93,13 @@ class Consumer(End):
         RingError: the producer lied. With `spoiled` set only this tensor was bad: call again.
         """
         taken = self._take(self._state, self._frame_at, self._clock())
-        if taken > 0:
-            return self._received()
-        if taken:
-            raise self._error()
-        return None
+        if taken <= 0:
+            if taken:
+                raise self._error()
+            return None
+        fields = _unpack(self._frame_bytes)
+        view = self._views.get(fields[1])
+        return Frame(self._new_view(self._frame) if view is None else view, fields)
 
     def give_back(self, frame: Frame) -> bool:
         """Return a tensor to the producer; its array must not be read any more.
@@ -116,21 +117,40 @@ class Consumer(End):
             raise ValueError(f"{frame!r} is not held")
         return bool(kick)
 
-    def exchange(self) -> tuple[Frame | None, bool]:
-        """Give back the tensor taken last, if it is still held, and take the next: one call of the core for both.
+    def exchange(self, most: int = MOST_AT_ONCE) -> tuple[list[Frame], bool]:
+        """Give back what the last exchange gave out and take what is there: one call of the core for all of it.
+
+        For small tensors, where a call for each would cost more than the work. Frames of `take` are not touched;
+        one of an exchange may also be given back alone.
+
+        Parameters
+        ----------
+        most: tensors to take, up to 64 and the depth.
 
         Returns
         -------
-        What `take` returns, and whether the producer must be kicked.
+        The tensors, oldest first, and whether the producer must be kicked. Sleep only after an empty list.
 
         Raises
         ------
-        RingError: see `take`.
+        RingError: see `take`; what came before the bad tensor is returned first, the error by the next call.
         """
-        done = self._next(self._state, self._frame_at, self._clock())
+        most = min(most, len(self._batch))
+        done = self._exchange(self._state, self._batch_at, self._exchanged, most, self._clock())
+        self._exchanged = 0
         if done < 0:
             raise self._error()
-        return (self._received() if done & 1 else None), done > 1
+        count = self._exchanged = done >> 1
+        views, frames = self._views, []
+        for number, fields in enumerate(_FRAME.iter_unpack(self._batch_bytes[: count * _FRAME.size])):
+            view = views.get(fields[1])
+            frames.append(Frame(self._new_view(self._batch[number]) if view is None else view, fields))
+        return frames, bool(done & 1)
+
+    def restart(self) -> None:
+        """See `End.restart`."""
+        self._exchanged = 0
+        super().restart()
 
     @property
     def due_ns(self) -> int | None:

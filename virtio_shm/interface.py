@@ -153,7 +153,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "vshm_device_poll": (c_int, (_at, c_uint64)),
     "vshm_device_take": (c_int, (_at, _at, c_uint64)),
     "vshm_device_give_back": (c_int, (_at, c_uint32, c_uint64, c_uint64)),
-    "vshm_device_next": (c_int, (_at, _at, c_uint64)),
+    "vshm_device_exchange": (c_int, (_at, _at, c_uint32, c_uint32, c_uint64)),
     "vshm_device_due": (c_uint64, (_at,)),
     "vshm_device_announce": (c_int, (_at,)),
     "vshm_device_counters": (ctypes.POINTER(Counters), (_at, c_uint64)),

@@ -67,9 +67,13 @@ def ensure(progress: Progress = lambda _: None) -> Image:
     Raises:
         EnvironmentLacks: a tool is missing or a mirror cannot be reached.
     """
-    recipe_digest = recipe.base_digest()
-    found = _find(recipe_digest)
-    return found if found is not None else _build(recipe_digest, refresh=False, progress=progress)
+    found = find()
+    return found if found is not None else _build(recipe.base_digest(), refresh=False, progress=progress)
+
+
+def find() -> Image | None:
+    """Return the image for the present sources if it is in the cache, else None."""
+    return _find(recipe.base_digest())
 
 
 def build(progress: Progress = lambda _: None) -> Image:

@@ -31,7 +31,7 @@ layers = tf.keras.layers
 def finding_network() -> tf.keras.Model:
     """Build the network that finds plates: strided convolutions to an eighth of the picture, three residual blocks.
 
-    A cell of its output sees 79 pixels of the shrunk picture's 120 rows and 160 columns; the largest plate has 50.
+    A cell of its output sees 71 by 71 pixels of the shrunk picture; the largest plate is 50 high.
 
     Returns:
         float32[n, 120, 160, 1] in [-1, 1) to float32[n, 15, 20, 1] (logit of a plate) and float32[n, 15, 20, 4] (cells

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from machines.errors import ParticipantFailed
 from machines.native.camera import Camera
 from machines.native.display import Display
 from machines.participant import NEVER_NS, Lifecycle, State
 from virtio_shm import Consumer, Producer, RingError, TensorSpec
 
+ChannelEnd = Producer | Consumer
+
 
 class NativeDevice:
-    """What camera and display share: a clock that jumps from boundary to boundary.
+    """What all native devices share: channel ends, and a clock that jumps from boundary to boundary.
 
     Parameters:
         name: the device.
@@ -22,10 +23,21 @@ class NativeDevice:
         self.name = name
         self.now_ns = 0
         self._until_ns = 0
-        self._rung: list[int] = []
+        self._ends: dict[int, ChannelEnd] = {}
+        self._rung: set[int] = set()
+        self._broken: list[tuple[int, str]] = []
         self._life = Lifecycle(name)
         for state in (State.BOOTING, State.READY, State.RUNNING):
             self._life.to(state)
+
+    def attach(self, vector: int, end: ChannelEnd) -> None:
+        """Connect one channel.
+
+        Parameters:
+            vector: its doorbell.
+            end: its producing or consuming end.
+        """
+        self._ends[vector] = end
 
     @property
     def state(self) -> State:
@@ -46,31 +58,38 @@ class NativeDevice:
         self._until_ns = until_ns
 
     def settle(self) -> None:
-        """Act.
+        """Act on every channel; one whose ring the other end broke is given up, see `broken`."""
+        self.now_ns = self._until_ns
+        for vector, end in tuple(self._ends.items()):
+            try:
+                end.poll_ready()
+                if end.announce():
+                    self._rung.add(vector)
+                if self._serve(vector, end):
+                    self._rung.add(vector)
+            except RingError as error:
+                del self._ends[vector]
+                self._broken.append((vector, str(error)))
+
+    def _serve(self, vector: int, end: ChannelEnd) -> bool:
+        """Send or take what is due on one channel; True: ring its other end.
 
         Raises:
-            ParticipantFailed: the other end of one of its channels broke the ring.
+            RingError: the other end broke the ring.
         """
-        self.now_ns = self._until_ns
-        try:
-            self._act()
-        except RingError as error:
-            raise ParticipantFailed(self.name, f"its ring was broken by the other end: {error}") from error
-
-    def _act(self) -> None:
         raise NotImplementedError
 
-    def _negotiate(self, vector: int, end: Producer | Consumer) -> None:
-        end.poll_ready()
-        if end.announce():
-            self._rung.append(vector)
+    def broken(self) -> Sequence[tuple[int, str]]:
+        """Return the channel ends that were given up since the last call, and why."""
+        broken, self._broken = self._broken, []
+        return broken
 
     def deliver(self, vectors: Sequence[int]) -> None:
         """Take note of doorbells: it looks at its rings whenever it acts."""
 
     def collect(self) -> Sequence[int]:
-        """Return the channel ends that it rang when it acted."""
-        rung, self._rung = sorted(set(self._rung)), []
+        """Return the channel ends that it rang since the last call."""
+        rung, self._rung = sorted(self._rung), set()
         return rung
 
     def stop(self) -> None:
@@ -79,11 +98,9 @@ class NativeDevice:
 
 
 class _Outlet:
-    """One channel that a camera feeds: how far it has come, and whether it is held up."""
+    """How far a camera has come on one channel, and whether that holds it up."""
 
-    def __init__(self, vector: int, producer: Producer) -> None:
-        self.vector = vector
-        self.producer = producer
+    def __init__(self) -> None:
         self.frame = 0
         self.held_up = False
 
@@ -105,49 +122,48 @@ class CameraDevice(NativeDevice):
         self.camera = camera
         self._spec = spec
         self._count = count
-        self._outlets: list[_Outlet] = []
+        self._outlets: dict[int, _Outlet] = {}
 
-    def attach(self, vector: int, producer: Producer) -> None:
+    def attach(self, vector: int, end: ChannelEnd) -> None:
         """Connect one channel."""
-        self._outlets.append(_Outlet(vector, producer))
+        super().attach(vector, end)
+        self._outlets[vector] = _Outlet()
 
     @property
     def frames(self) -> int:
         """Frames that have been published on any channel: each has a smaller number than this."""
-        return max((outlet.frame for outlet in self._outlets), default=0)
+        return max((outlet.frame for outlet in self._outlets.values()), default=0)
 
     @property
     def wake_ns(self) -> int:
         """The capture time of the next frame that no channel holds up."""
-        return min((self._due_ns(outlet) for outlet in self._outlets if not outlet.held_up), default=NEVER_NS)
+        waiting = (self._outlets[vector] for vector in self._ends)
+        return min((self._due_ns(outlet.frame) for outlet in waiting if not outlet.held_up), default=NEVER_NS)
 
-    def _due_ns(self, outlet: _Outlet) -> int:
-        return NEVER_NS if outlet.frame == self._count else self.camera.next_ns(outlet.frame)
+    def _due_ns(self, frame: int) -> int:
+        return NEVER_NS if self._count is not None and frame >= self._count else self.camera.next_ns(frame)
 
-    def _act(self) -> None:
-        for outlet in self._outlets:
-            self._negotiate(outlet.vector, outlet.producer)
-            if not outlet.producer.poll_ready():
-                while self._due_ns(outlet) <= self.now_ns and self.camera.next_ns(outlet.frame + 1) <= self.now_ns:
-                    outlet.frame += 1
-                outlet.held_up = self._due_ns(outlet) <= self.now_ns
-                continue
-            outlet.held_up = False
-            while not outlet.held_up and self._due_ns(outlet) <= self.now_ns:
-                outlet.held_up = not self._put(outlet)
-
-    def _put(self, outlet: _Outlet) -> bool:
-        """Publish the current frame on one channel, or let the ring drop it; False when it has to wait for room."""
-        slot = outlet.producer.reserve(self._spec)
-        if slot is not None:
-            self.camera.render(outlet.frame, slot)
-            captured_ns = self.camera.next_ns(outlet.frame)
-            if outlet.producer.commit(origin_sequence=outlet.frame, origin_ns=captured_ns):
-                self._rung.append(outlet.vector)
-        elif outlet.producer.overflow == "block":
+    def _serve(self, vector: int, end: ChannelEnd) -> bool:
+        assert isinstance(end, Producer), "a camera sends"
+        outlet = self._outlets[vector]
+        if not end.poll_ready():
+            while self._due_ns(outlet.frame + 1) <= self.now_ns:
+                outlet.frame += 1
+            outlet.held_up = self._due_ns(outlet.frame) <= self.now_ns
             return False
-        outlet.frame += 1
-        return True
+        outlet.held_up = False
+        kick = False
+        while self._due_ns(outlet.frame) <= self.now_ns:
+            slot = end.reserve(self._spec)
+            if slot is not None:
+                self.camera.render(outlet.frame, slot)
+                captured_ns = self.camera.next_ns(outlet.frame)
+                kick |= end.commit(origin_sequence=outlet.frame, origin_ns=captured_ns)
+            elif end.overflow == "block":
+                outlet.held_up = True
+                break
+            outlet.frame += 1
+        return kick
 
 
 class DisplayDevice(NativeDevice):
@@ -160,16 +176,11 @@ class DisplayDevice(NativeDevice):
     def __init__(self, display: Display) -> None:
         super().__init__(display.name)
         self.display = display
-        self._ends: list[tuple[int, Consumer]] = []
 
-    def attach(self, vector: int, consumer: Consumer) -> None:
-        """Connect one channel."""
-        self._ends.append((vector, consumer))
-
-    def _act(self) -> None:
-        for vector, consumer in self._ends:
-            self._negotiate(vector, consumer)
-            while (frame := consumer.take()) is not None:
-                self.display.show(frame.array, self.now_ns)
-                if consumer.give_back(frame):
-                    self._rung.append(vector)
+    def _serve(self, vector: int, end: ChannelEnd) -> bool:
+        assert isinstance(end, Consumer), "a display takes"
+        kick = False
+        while (frame := end.take()) is not None:
+            self.display.show(frame.array, self.now_ns)
+            kick |= end.give_back(frame)
+        return kick

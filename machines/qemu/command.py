@@ -142,7 +142,8 @@ def _boot(image: GuestImage) -> list[str]:
 
 def _root(image: GuestImage) -> list[str]:
     file = f"mem-path={image.root},size={image.root.stat().st_size},align={ROOT_ALIGNMENT},readonly=on"
-    return ["-object", f"memory-backend-file,id=root,share=on,{file}", "-device", f"virtio-pmem-pci,memdev=root,addr={ROOT_SLOT:02x}.0"]
+    device = f"virtio-pmem-pci,memdev=root,addr={ROOT_SLOT:02x}.0"
+    return ["-object", f"memory-backend-file,id=root,share=on,{file}", "-device", device]
 
 
 def _console(attached: Attachments) -> list[str]:

@@ -12,6 +12,9 @@ from machines.qemu.vm import VirtualMachine
 
 Message = dict[str, Any]
 
+_ARM_LIMIT = 8_000_000_000
+"""Instructions within which services must have loaded: a detector takes 15 M, and a host runs some 300 M a second."""
+
 
 class LinuxGuest:
     """A virtual machine whose agent runs services; see `machines.participant.Participant` for the interface.
@@ -34,6 +37,7 @@ class LinuxGuest:
         self._armed = False
         self._zero_ns = 0
         self._zero_instructions = 0
+        self._restored_instructions = vm.held.instructions
         self._rung: list[int] = []
         self._control = ControlLink(vm.name, vm.control, lambda: vm.held.now_ns)
 
@@ -71,6 +75,9 @@ class LinuxGuest:
         self._pump()
         if self._armed:
             self._life.to(State.READY)
+        elif self.vm.held.instructions - self._restored_instructions > _ARM_LIMIT:
+            limit = f"{_ARM_LIMIT // 10**9} G instructions"
+            raise ParticipantFailed(self.name, f"its services have not loaded within {limit}")
 
     def start(self) -> None:
         """Make now the time 0 of the run, and tell the agent."""

@@ -13,7 +13,7 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Verdict:
 
 
 def firmware() -> bytes:
-    """Return 64 KiB of x86 firmware that enters protected mode, counts to a million and ends QEMU with a known status."""
+    """Return 64 KiB of x86 firmware: it counts to a million in protected mode and ends QEMU with a known status."""
     enter = b"\xfa"  # cli
     enter += b"\x2e\x66\x0f\x01\x16" + struct.pack("<H", _GDT_REGISTER)  # lgdt cs:[_GDT_REGISTER]
     enter += b"\x0f\x20\xc0\x0c\x01\x0f\x22\xc0"  # mov eax, cr0; or al, 1; mov cr0, eax
@@ -121,7 +121,7 @@ class Probe:
             status = self._process.wait(max(0.0, self._began + deadline_s - time.monotonic()))
         except subprocess.TimeoutExpired:
             self.close()
-            return Verdict(False, f"a virtual machine is made, but its vCPU ran no tiny guest to its end in {deadline_s:g} s")
+            return Verdict(False, f"a virtual machine was made, but no tiny guest came to its end in {deadline_s:g} s")
         if status == _EXIT_STATUS:
             return Verdict(True, "a tiny guest ran to its end")
         words = self._messages.read_text(errors="replace").strip().splitlines()
@@ -135,29 +135,38 @@ class Probe:
 
 
 @contextlib.contextmanager
-def probing(binary: QemuBinary) -> Iterator[Probe | Verdict]:
+def probing(binary: QemuBinary | None) -> Iterator[Callable[[], Verdict]]:
     """Start a probe of KVM that runs beside whatever the caller does, and is gone afterwards.
 
-    Yields:
-        The running probe, or the verdict where there is nothing to start.
+    Parameters:
+        binary: which QEMU, None where there is none.
 
-    Raises:
-        EnvironmentLacks: QEMU cannot be started.
+    Yields:
+        A function that waits for the verdict.
     """
-    refused = _refused()
-    if refused is not None:
-        yield refused
-        return
-    with tempfile.TemporaryDirectory(prefix="edgesim-") as folder, contextlib.closing(
-        Probe(binary, "kvm", Path(folder))
-    ) as probe:
+    if binary is None:
+        yield lambda: Verdict(False, "cannot be tried without QEMU")
+    elif (refused := _refused()) is not None:
+        reason = refused
+        yield lambda: reason
+    else:
+        with _started(binary) as probe:
+            yield probe.verdict
+
+
+@contextlib.contextmanager
+def _started(binary: QemuBinary) -> Iterator[Probe]:
+    with (
+        tempfile.TemporaryDirectory(prefix="edgesim-") as folder,
+        contextlib.closing(Probe(binary, "kvm", Path(folder))) as probe,
+    ):
         yield probe
 
 
 def _refused() -> Verdict | None:
     """Return why KVM cannot even be tried, or None."""
     if not DEVICE.exists():
-        return Verdict(False, f"no {DEVICE}", "enable virtualisation in the firmware, or nested virtualisation in the host")
+        return Verdict(False, f"no {DEVICE}", "switch virtualisation on in the computer's firmware or its hypervisor")
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         return Verdict(False, f"{DEVICE} is not for this user", "sudo usermod -aG kvm $USER, then log in again")
     return None

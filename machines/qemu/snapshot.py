@@ -13,7 +13,6 @@ from pathlib import Path
 
 from machines.cache import cache_dir
 
-
 _KEPT = 16
 """Snapshots in the cache, some 90 MB each; a new one makes the one go that was unused for longest."""
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from machines.qemu import kvm
-from machines.qemu.binary import QemuBinary
 from sim.cli import EXIT_ENVIRONMENT, EXIT_PASSED
 from sim.doctor import backends, computer, packages, programs
 from sim.doctor.finding import Finding, State
@@ -41,33 +40,17 @@ def examine() -> list[Finding]:
     qemu, binary = programs.qemu()
     python = packages.look()
     if any(finding.blocks for finding in python):  # what uses the missing package cannot even be imported
-        return [*computer.look(), qemu, *programs.builders(True, True), *python, *backends.look(None)]
-    if binary is None:
-        cache, makes_image, proofs = _cache(None)
-    else:
-        with kvm.probing(binary) as probe:  # runs beside all the rest
-            cache, makes_image, proofs = _cache(binary)
-            proofs.append(backends.kvm(probe.verdict() if isinstance(probe, kvm.Probe) else probe))
-    compiles = any(finding.blocks for finding in cache)
-    return [
-        *computer.look(),
-        qemu,
-        *programs.builders(compiles, makes_image),
-        *python,
-        *cache,
-        *backends.look(proofs[0]),
-        *proofs,
-    ]
-
-
-def _cache(binary: QemuBinary | None) -> tuple[list[Finding], bool, list[Finding]]:
-    """Return what the cache holds, whether an image is still to be made, and what can be said of time modes."""
+        tools = programs.builders(compiles=True, makes_image=True)
+        return [*computer.look(), qemu, *tools, *python, *backends.look(backends.UNTRIED), backends.UNTRIED]
     from sim.doctor import cached, lockstep
 
-    found = cached.look(binary)
-    tried = binary is not None and found.compiled
-    virtual = lockstep.look(binary) if binary is not None and found.compiled else backends.untried()
-    return found.findings, not found.has_image, [virtual, backends.realtime()]
+    with kvm.probing(binary) as verdict:  # runs beside all the rest
+        cache = cached.look(binary)
+        virtual = lockstep.look(binary) if binary is not None and cache.compiled else backends.UNTRIED
+        accelerated = backends.accelerated(verdict())
+    tools = programs.builders(compiles=not cache.compiled, makes_image=not cache.has_image)
+    modes = [virtual, backends.REALTIME, accelerated]
+    return [*computer.look(), qemu, *tools, *python, *cache.findings, *backends.look(virtual), *modes]
 
 
 def _print(findings: Sequence[Finding], blocking: Sequence[Finding]) -> None:
@@ -80,7 +63,8 @@ def _print(findings: Sequence[Finding], blocking: Sequence[Finding]) -> None:
         console.print(Text(area, style="bold"))
         for finding in members:
             mark = _mark(finding)
-            console.print(Text.assemble("  ", (f"{mark:8}", _STYLES[mark]), f"{finding.name:{width}}  {finding.detail}"))
+            text = f"{finding.name:{width}}  {finding.detail}"
+            console.print(Text.assemble("  ", (f"{mark:8}", _STYLES[mark]), text))
             if finding.state is not State.OK and finding.remedy:
                 console.print(Text(f"{'':{width + 12}}how: {finding.remedy}", style="dim"))
     console.print()

@@ -136,7 +136,9 @@ def _summarise(record: RunRecord, folder: Path) -> None:
         print(f"  {mark}  {expectation.text}  ({expectation.reason or expectation.actual})")
     for name, partition in record.partitions.items():
         if partition.failed:
-            print(f"  FAILED  partition {name}: {partition.failed}")
+            print(f"  FAILED  partition {name}: {partition.failed}  (see {folder / 'logs' / f'{name}.log'})")
+    if record.reason:
+        print(f"  FAILED  {record.reason}")
     virtual_s = record.virtual_time_ns / 1e9
     verdict = "passed" if record.passed else "failed"
     print(f"{verdict}: {virtual_s:g} virtual seconds in {record.wall_s:.1f} s, digest {record.digest}")

@@ -12,32 +12,40 @@ from sim.doctor.finding import Finding, State
 AREA = "Backends"
 TIME_MODES = "Time modes"
 
+UNTRIED = Finding(TIME_MODES, "virtual", State.BROKEN, "could not be tried: something above is missing")
+"""Says of virtual time that its proof had to be left out; what is missing has a finding of its own."""
 
-def look(qemu: Finding, virtual: Finding | None) -> list[Finding]:
+REALTIME = Finding(TIME_MODES, "realtime", State.MISSING, "not part of this version yet")
+
+
+def accelerated(verdict: Verdict) -> Finding:
+    """Return what came of the probe of KVM."""
+    state = State.OK if verdict.works else State.BROKEN
+    return Finding(TIME_MODES, "KVM", state, f"{verdict.reason} (virtual time does without)", remedy=verdict.remedy)
+
+
+def look(virtual: Finding) -> list[Finding]:
     """Return which backends there are.
 
     Parameters:
-        qemu: what was found of the program.
-        virtual: what came of the lockstep proof, None where it could not be tried.
+        virtual: what came of the lockstep proof.
     """
-    return [_qemu(qemu, virtual), Finding(AREA, "native", State.OK, "cameras and displays"), _renode(), _labwired()]
-
-
-def _qemu(program: Finding, virtual: Finding | None) -> Finding:
-    if virtual is not None and virtual.state is State.OK:
-        return Finding(AREA, "qemu", State.OK, "Linux guests in virtual time")
-    if virtual is None:
-        why = "QEMU is missing" if program.state is not State.OK else "the lockstep plugin cannot be built"
-    else:
-        why = "virtual time does not work, see there"
-    return Finding(AREA, "qemu", State.BROKEN, why, True)
+    works = virtual.state is State.OK
+    detail = "Linux guests in virtual time" if works else "needs virtual time, see there"
+    return [
+        Finding(AREA, "qemu", virtual.state, detail),
+        Finding(AREA, "native", State.OK, "cameras and displays, in the simulator itself"),
+        _renode(),
+        _labwired(),
+    ]
 
 
 def _renode() -> Finding:
     where = shutil.which(os.environ.get("SIM_RENODE") or "renode")
     found = f"found at {where}" if where else "not found"
     remedy = "" if where else "the portable archive of renode.io, or conda's renode-cli; on PATH or in SIM_RENODE"
-    return Finding(AREA, "renode", State.MISSING, f"not part of this version yet; the program is {found}", False, remedy)
+    detail = f"not part of this version yet; the program is {found}"
+    return Finding(AREA, "renode", State.MISSING, detail, remedy=remedy)
 
 
 def _labwired() -> Finding:
@@ -45,22 +53,4 @@ def _labwired() -> Finding:
         found, remedy = f"version {metadata.version('labwired')} is installed", ""
     except metadata.PackageNotFoundError:
         found, remedy = "the package is not installed", "pip install labwired"
-    return Finding(AREA, "labwired", State.MISSING, f"not part of this version yet; {found}", False, remedy)
-
-
-def time_modes(virtual: Finding | None, kvm: Verdict | None) -> list[Finding]:
-    """Return which time modes work.
-
-    Parameters:
-        virtual: what came of the lockstep proof, None where it could not be tried.
-        kvm: what came of the probe, None where there is no QEMU.
-    """
-    if virtual is None:
-        virtual = Finding(TIME_MODES, "virtual", State.BROKEN, "cannot be tried without QEMU and its plugin", True)
-    realtime = Finding(TIME_MODES, "realtime", State.MISSING, "not part of this version yet")
-    return [virtual, realtime, *([] if kvm is None else [_kvm(kvm)])]
-
-
-def _kvm(kvm: Verdict) -> Finding:
-    state = State.OK if kvm.works else State.BROKEN
-    return Finding(TIME_MODES, "KVM", state, f"{kvm.reason} (virtual time does without)", False, kvm.remedy)
+    return Finding(AREA, "labwired", State.MISSING, f"not part of this version yet; {found}", remedy=remedy)

@@ -48,7 +48,8 @@ def _compiled(name: str, build: Callable[[], Path]) -> Finding:
     try:
         path = build()
     except (EnvironmentLacks, LibraryError) as error:
-        return Finding(AREA, name, State.BROKEN, str(error).partition(": apt-get")[0], True, "apt-get install gcc libc6-dev")
+        reason = str(error).partition(": apt-get")[0]
+        return Finding(AREA, name, State.BROKEN, reason, True, "apt-get install gcc libc6-dev")
     return Finding(AREA, name, State.OK, str(path), True, facts={"path": str(path)})
 
 
@@ -59,7 +60,8 @@ def _image() -> image.Image | None:
 
 
 def _absent() -> Finding:
-    return Finding(AREA, "guest image", State.MISSING, "made at the first run, in half a minute", False, "sim images build")
+    detail = "made at the first run, in half a minute"
+    return Finding(AREA, "guest image", State.MISSING, detail, remedy="sim images build")
 
 
 def _described(found: image.Image) -> Finding:

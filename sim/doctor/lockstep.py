@@ -15,9 +15,9 @@ from machines.qemu import plugin
 from machines.qemu.binary import QemuBinary
 from machines.qemu.command import ROOT_ALIGNMENT, GuestImage, GuestMachine
 from machines.qemu.vm import Installation, VirtualMachine
+from sim.doctor.backends import TIME_MODES
 from sim.doctor.finding import Finding, State
 
-AREA = "Time modes"
 BOARD = "linux-x86_64"
 QUANTA, QUANTUM_NS = 10, 1_000_000
 _MEMORY_BYTES = 32 << 20
@@ -28,18 +28,19 @@ _LOAD_ADDRESS = 1 << 20
 def look(binary: QemuBinary) -> Finding:
     """Return whether a machine with all devices of a guest stops at exactly the granted nanoseconds."""
     began = time.monotonic()
-    name, remedy = "virtual", "apt-get install --reinstall qemu-system-x86"
+    name, remedy = "virtual", "apt-get install qemu-system-x86, or point SIM_QEMU to another QEMU, 7.2 or newer"
     try:
         with tempfile.TemporaryDirectory(prefix="edgesim-") as folder:
             late = _lateness_ns(binary, Path(folder))
     except (EnvironmentLacks, ParticipantFailed) as error:
         reason = str(error).partition(" (messages:")[0]
-        return Finding(AREA, name, State.BROKEN, reason, True, f"{remedy}, or point SIM_QEMU to another QEMU, 7.2 or newer")
+        return Finding(TIME_MODES, name, State.BROKEN, reason, True, remedy)
     facts = {"quanta": QUANTA, "quantum_ns": QUANTUM_NS, "late_ns": late, "wall_s": round(time.monotonic() - began, 3)}
     if any(late):
-        return Finding(AREA, name, State.BROKEN, f"boundaries are late by {late} ns", True, remedy, facts)
-    grants = f"{QUANTA} quanta of {QUANTUM_NS // 1_000_000} ms, each exact to the nanosecond"
-    return Finding(AREA, name, State.OK, f"all symbols of the lockstep plugin are there; {grants}", True, facts=facts)
+        return Finding(TIME_MODES, name, State.BROKEN, f"boundaries are late by {late} ns", True, remedy, facts)
+    exact = f"{QUANTA} quanta of {QUANTUM_NS // 1_000_000} ms, each exact to the nanosecond"
+    detail = f"every symbol that the lockstep plugin needs is there; {exact}"
+    return Finding(TIME_MODES, name, State.OK, detail, True, facts=facts)
 
 
 def _lateness_ns(binary: QemuBinary, folder: Path) -> list[int]:
@@ -47,9 +48,10 @@ def _lateness_ns(binary: QemuBinary, folder: Path) -> list[int]:
     machine = GuestMachine(boards.load(BOARD).cpu, _MEMORY_BYTES, 0, (_REGION_BYTES,))
     installed = Installation(binary, plugin.path(binary.plugin_api), _image(folder))
     late = []
-    with contextlib.closing(SharedRegion("doctor", _REGION_BYTES)) as region, contextlib.closing(
-        VirtualMachine("doctor", machine, installed, [region], folder)
-    ) as vm:
+    with (
+        contextlib.closing(SharedRegion("doctor", _REGION_BYTES)) as region,
+        contextlib.closing(VirtualMachine("doctor", machine, installed, [region], folder)) as vm,
+    ):
         vm.launch(None)
         vm.go()
         begin = vm.held
@@ -63,7 +65,7 @@ def _lateness_ns(binary: QemuBinary, folder: Path) -> list[int]:
 
 
 def _image(folder: Path) -> GuestImage:
-    """Make what QEMU takes for an image; its firmware is at work for longer than the proof takes, so it is never booted."""
+    """Make what QEMU takes for an image; it is not booted, because the firmware is at work longer than the proof."""
     kernel, initrd, root = folder / "kernel", folder / "initrd", folder / "root"
     kernel.write_bytes(_multiboot())
     initrd.write_bytes(bytes(512))

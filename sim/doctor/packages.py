@@ -56,7 +56,7 @@ def parse(line: str) -> Requirement:
 
 
 def satisfies(version: str, bounds: str) -> bool:
-    """Return whether a version lies within bounds such as ``<3,>=1.26``; only numbers count, and ``~=`` is not judged."""
+    """Return whether a version lies within bounds such as ``<3,>=1.26``; only numbers count, ``~=`` is not judged."""
     have = _numbers(version)
     for operator, bound in _BOUND.findall(bounds):
         wanted = _numbers(bound)

@@ -38,6 +38,10 @@ class Published(NamedTuple):
     array: NDArray[np.generic]
 
 
+class _Impossible(Exception):
+    """Raised when an end claims what cannot be true; the text is the claim."""
+
+
 class Channel:
     """Observes one ring at boundaries and never writes to it.
 
@@ -74,11 +78,17 @@ class Channel:
         """Return the end that hears the doorbells of `end`."""
         return self.target if end == self.source else self.source
 
-    def observe(self, now_ns: int, trace: Trace) -> None:
+    def observe(self, now_ns: int, trace: Trace, actor: str) -> None:
         """Note what went in and out since the last call, in the trace and in the record.
 
+        Parameters:
+            now_ns: the boundary.
+            trace: takes the events.
+            actor: the participant that ran since the last call. Nobody else who maps the region did, so what is wrong
+                now is its doing, whichever end it pretends to be.
+
         Raises:
-            ParticipantFailed: one end broke the ring; it is said once.
+            ParticipantFailed: it broke the ring or claims what cannot be; it is said once.
         """
         if self._broken:
             return
@@ -87,10 +97,14 @@ class Channel:
         except RingError as error:
             self._broken = True
             trace.add(now_ns, "broken", self.name, error.kind)
-            culprit = self.source if error.side == "driver" else self.target
-            raise ParticipantFailed(culprit.participant, f"broke the ring of channel {self.name}: {error}") from error
-        for event in events:
-            self._note(now_ns, event, trace)
+            raise ParticipantFailed(actor, f"broke the ring of channel {self.name}: {error}") from error
+        try:
+            for event in events:
+                self._note(now_ns, event, trace)
+        except _Impossible as claim:
+            self._broken = True
+            trace.add(now_ns, "impossible", self.name)
+            raise ParticipantFailed(actor, f"claims on channel {self.name}: {claim}") from claim
 
     def _note(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         if event.kind == "published":
@@ -106,9 +120,9 @@ class Channel:
 
     def _published(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         """Note a tensor, and those before it that the producer counted but a full ring did not take."""
-        self._must(event.produced_ns <= now_ns, self.source, f"a tensor of {event.produced_ns} ns at {now_ns} ns")
+        self._must(event.produced_ns <= now_ns, f"a tensor of {event.produced_ns} ns at {now_ns} ns")
         missed = event.sequence - self._next_sequence
-        self._must(0 <= missed <= _MOST_MISSED, self.source, f"sequence {event.sequence} after {self._next_sequence - 1}")
+        self._must(0 <= missed <= _MOST_MISSED, f"sequence {event.sequence} after {self._next_sequence - 1}")
         for sequence in range(self._next_sequence, event.sequence):
             at_ns = event.produced_ns
             self.record.messages.append(MessageRecord(sequence, at_ns, returned_ns=at_ns, dropped=True))
@@ -135,7 +149,7 @@ class Channel:
     def _moved(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         """Note that a tensor was taken, given back or withdrawn."""
         message = self._live.get(event.sequence)
-        self._must(message is not None, self.target, f"a receipt for tensor {event.sequence}, which is not there")
+        self._must(message is not None, f"a receipt for tensor {event.sequence}, which is not there")
         assert message is not None
         if event.kind == "revoked":
             trace.add(now_ns, "revoked", self.name, event.sequence)
@@ -143,7 +157,7 @@ class Channel:
             del self._live[event.sequence]
             return
         latest = max(event.taken_ns, event.returned_ns)
-        self._must(message.produced_ns <= event.taken_ns and latest <= now_ns, self.target, f"taken at {event.taken_ns} ns")
+        self._must(message.produced_ns <= event.taken_ns and latest <= now_ns, f"taken at {event.taken_ns} ns")
         message.taken_ns = event.taken_ns
         self.taken = True
         if event.kind == "taken":
@@ -159,11 +173,11 @@ class Channel:
         replacing = min(len(messages) - 1, messages.index(message) + self.layout.depth)
         return messages[replacing].produced_ns
 
-    def _must(self, holds: bool, end: End, claim: str) -> None:
+    @staticmethod
+    def _must(holds: bool, claim: str) -> None:
         """Refuse what an end claims if it cannot be true."""
         if not holds:
-            self._broken = True
-            raise ParticipantFailed(end.participant, f"claims on channel {self.name}: {claim}")
+            raise _Impossible(claim)
 
     def conclude(self) -> None:
         """Note at the end of a run what the two ends counted themselves."""

@@ -35,14 +35,6 @@ _MAKERS: dict[str, Callable[[str, Any, int], NativeDevice]] = {
 }
 
 
-def describe(device: devices.Device) -> str:
-    """Return what the scenario set, as a person says it."""
-    if isinstance(device, devices.Camera):
-        width, height = device.size
-        return f"{device.source}, {width}x{height} {device.format} at {float(device.rate_fps):g} fps"
-    return f"preview {device.preview}"
-
-
 def make_device(name: str, device: devices.Device, seed: int) -> NativeDevice:
     """Return the participant that plays a device.
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from machines.errors import ParticipantFailed
-from machines.participant import NEVER_NS, Participant
+from machines.participant import NEVER_NS, Device, Participant
 from sim.host.channel import Channel, End
 from sim.host.trace import Trace
 
@@ -39,7 +39,7 @@ class Executive:
     def __init__(
         self,
         guests: Sequence[Participant],
-        devices: Sequence[Participant],
+        devices: Sequence[Device],
         channels: Iterable[Channel],
         quantum_ns: int,
         trace: Trace,
@@ -95,11 +95,12 @@ class Executive:
                 self._observe(guest, target_ns)
 
     def _waves(self, due: Sequence[Participant]) -> list[list[Participant]]:
-        """Split guests into groups that run at once: each as early as those before it that it shares a channel with allow."""
+        """Split guests into groups that run at once: none shares a channel with another of its group."""
         waves: list[list[Participant]] = []
         position: dict[str, int] = {}
         for guest in due:
-            neighbours = {end.participant for channel in self._of[guest.name] for end in (channel.source, channel.target)}
+            ends = (end for channel in self._of[guest.name] for end in (channel.source, channel.target))
+            neighbours = {end.participant for end in ends}
             wave = 1 + max((position[name] for name in neighbours if name in position), default=-1)
             position[guest.name] = wave
             if wave == len(waves):
@@ -122,6 +123,7 @@ class Executive:
                 self._attempt(device, device.settle)
                 self._observe(device, self.now_ns)
                 self._route(device)
+                self._blame(device)
         for guest in self._guests:
             vectors = sorted(self._due.pop(guest.name, ()))
             if vectors:
@@ -150,9 +152,17 @@ class Executive:
     def _observe(self, participant: Participant, now_ns: int) -> None:
         for channel in self._of[participant.name]:
             try:
-                channel.observe(now_ns, self._trace)
+                channel.observe(now_ns, self._trace, participant.name)
             except ParticipantFailed as failure:
                 self._fail(failure)
+
+    def _blame(self, device: Device) -> None:
+        """Fail whoever broke a ring under the hands of a device: its end of the channel is ours and sound."""
+        for vector, reason in device.broken():
+            end = End(device.name, vector)
+            channel = self._routes[end]
+            culprit = channel.other(end).participant
+            self._fail(ParticipantFailed(culprit, f"broke the ring of channel {channel.name}: {reason}"))
 
     # -- failures --------------------------------------------------------------------------------------------------
 
@@ -166,6 +176,9 @@ class Executive:
             self._fail(failure)
 
     def _fail(self, failure: ParticipantFailed) -> None:
+        """Go on without a participant; it is failed once, whatever else is found of it."""
+        if failure.participant not in (each.name for each in (*self._guests, *self._devices)):
+            return
         self._trace.add(self.now_ns, "failed", failure.participant)
         self._guests = [guest for guest in self._guests if guest.name != failure.participant]
         self._devices = [device for device in self._devices if device.name != failure.participant]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sim.scenario.files import File
@@ -44,9 +43,7 @@ def pack(scenario: Scenario, partition: str) -> bytes:
     manifest = {
         "partition": partition,
         "quantum_ns": scenario.time.quantum_ns,
-        "channels": [
-            _describe(scenario, index, end) for index, end in enumerate(channel_ends(scenario, partition))
-        ],
+        "channels": [_describe(scenario, index, end) for index, end in enumerate(channel_ends(scenario, partition))],
         "services": [_service(scenario, partition, name, service, files) for name, service in services.items()],
     }
     return _archive({"manifest.json": json.dumps(manifest).encode(), **files})

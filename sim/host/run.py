@@ -18,7 +18,6 @@ from sim.host.trace import Trace
 from sim.report.record import DoorbellRecord, PictureRecord, RunRecord, Span
 from sim.scenario.model import Scenario
 
-
 _SHOW_S = 0.05
 """Least wall time between two words on how far a run is."""
 
@@ -116,6 +115,8 @@ class Run:
                 self._progress.advance(now_ns, wall - began, counts)
 
         executive.run(self.scenario.time.duration_ns, progress)
+        shown = 0.0
+        progress(executive.now_ns)
         self.record.virtual_time_ns = executive.now_ns
 
     def _note_doorbell(self, now_ns: int, source: End, target: End, channel: Channel) -> None:
@@ -128,10 +129,12 @@ class Run:
                 setattr(partition, counter, getattr(partition, counter) + 1)
 
     def _note_failure(self, now_ns: int, failure: ParticipantFailed) -> None:
-        if failure.participant in self.record.partitions:
-            self.record.partitions[failure.participant].failed = failure.reason
+        partition = self.record.partitions.get(failure.participant)
+        if partition is not None:
+            partition.failed = partition.failed or failure.reason
         else:
-            self.record.notes.append(f"{failure} at {now_ns} ns")
+            self.record.outcome = "failed"
+            self.record.reason = f"{failure} (at {now_ns} ns)"
 
     def _conclude(self, built: system.System, versions: dict[str, str]) -> None:
         for name, guest in built.guests.items():

@@ -11,13 +11,13 @@ from typing import Any
 
 from guests.linux import image
 from machines.memory import SharedRegion
-from machines.native.participant import CameraDevice, DisplayDevice, NativeDevice
+from machines.native.participant import NativeDevice
 from machines.qemu import binary, boot, plugin
 from machines.qemu.command import GuestImage, GuestMachine
 from machines.qemu.guest import LinuxGuest
 from machines.qemu.vm import Installation, VirtualMachine
 from sim.host.channel import Channel, End
-from sim.host.devices import describe, make_device
+from sim.host.devices import make_device
 from sim.host.payload import channel_ends, pack
 from sim.report.record import ChannelRecord, DeviceRecord, LogLine, PartitionRecord, RunRecord
 from sim.scenario.model import Scenario
@@ -79,13 +79,14 @@ def build(
         EnvironmentLacks: QEMU cannot do what is needed.
     """
     channels = {name: _channel(scenario, name, record, hold) for name in scenario.channels}
-    devices = {name: _device(scenario, name, channels, record) for name in scenario.devices}
     makers = [partial(_machine, scenario, name, channels, installed, logs) for name in scenario.partitions]
     guests: dict[str, LinuxGuest] = {}
     for machine, start in boot.start(makers, cold, progress):
         hold.callback(machine.close)
         guests[machine.name] = LinuxGuest(machine, partial(_hear, record.partitions, machine.name))
         record.partitions[machine.name] = _partition_record(scenario, machine, start)
+    # Only now may anything be written to a channel: regions are part of a snapshot, and restoring one overwrites them.
+    devices = {name: _device(scenario, name, channels, record) for name in scenario.devices}
     progress("loading services")
     _arm(scenario, guests)
     return System(guests, devices, channels)
@@ -115,16 +116,14 @@ def _device(scenario: Scenario, name: str, channels: Mapping[str, Channel], reco
     device = make_device(name, scenario.devices[name], scenario.seed)
     for index, end in enumerate(channel_ends(scenario, name)):
         described, channel = scenario.channels[end.channel], channels[end.channel]
-        tensor = described.tensor
-        spec = TensorSpec(tensor.dtype, tensor.shape, tensor.scale, tensor.zero_point)
-        if isinstance(device, CameraDevice):
-            producer = Producer(
-                channel.region.view, channel.layout, overflow=described.overflow, clock=device.clock
-            )
-            device.attach(1 + index, producer)
-        elif isinstance(device, DisplayDevice):
-            device.attach(1 + index, Consumer(channel.region.view, channel.layout, spec=spec, clock=device.clock))
-    record.devices[name] = DeviceRecord(scenario.devices[name].kind, describe(scenario.devices[name]))
+        memory, layout = channel.region.view, channel.layout
+        if end.role == "producer":
+            device.attach(1 + index, Producer(memory, layout, overflow=described.overflow, clock=device.clock))
+        else:
+            tensor = described.tensor
+            spec = TensorSpec(tensor.dtype, tensor.shape, tensor.scale, tensor.zero_point)
+            device.attach(1 + index, Consumer(memory, layout, spec=spec, clock=device.clock))
+    record.devices[name] = DeviceRecord(scenario.devices[name].kind, scenario.devices[name].summary)
     return device
 
 
@@ -158,6 +157,8 @@ def _hear(partitions: Mapping[str, PartitionRecord], name: str, message: Mapping
     kind = message.get("type")
     if kind not in ("log", "failed"):
         return
+    if kind == "failed" and partitions[name].failed is None:
+        partitions[name].failed = f"service {message.get('service')}: {message.get('error')}"
     t_ns = message.get("t_ns")
     partitions[name].log.append(
         LogLine(
@@ -170,7 +171,7 @@ def _hear(partitions: Mapping[str, PartitionRecord], name: str, message: Mapping
 
 
 def _arm(scenario: Scenario, guests: Mapping[str, LinuxGuest]) -> None:
-    """Hand every guest its services and run all until they have loaded them; they share nothing yet, so at once."""
+    """Hand every guest its services and run all until they have loaded them; none touches a channel yet, so at once."""
     for name, guest in guests.items():
         guest.post(pack(scenario, name))
     arming = list(guests.values())

@@ -324,5 +324,6 @@ class RunRecord:
 
     @property
     def passed(self) -> bool:
-        """Whether the run completed and every expectation held."""
-        return self.outcome == "completed" and all(expectation.passed for expectation in self.expectations)
+        """Whether the run completed, no partition failed and every expectation held."""
+        sound = self.outcome == "completed" and not any(each.failed for each in self.partitions.values())
+        return sound and all(expectation.passed for expectation in self.expectations)

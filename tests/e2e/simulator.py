@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 SIM = Path(sysconfig.get_path("scripts")) / "sim"
 RELAY = HERE / "relay.yaml"
+IVI = ROOT / "scenarios" / "ivi_camera.yaml"
 PATIENCE_S = 240
 """Wall seconds that a command may take: enough for cold boots on a computer that is busy with other things."""
 

@@ -397,7 +397,6 @@ def test_failing_service_is_reported_and_the_others_go_on(partition: Partition, 
     failed = partition.host.expect("failed")
     assert failed["service"] == "bad"
     assert failed["error"] == error
-    assert "Traceback" in failed["traceback"]
     assert error in failed["traceback"]
     assert "/agent.py" not in failed["traceback"]
     good.send(5)

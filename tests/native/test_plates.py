@@ -16,7 +16,7 @@ PERIOD_NS = 33_333_333
 #: SHA-256 over pictures 0, 75, 150 and 299 at 30 a second. A change here changes the digest of every run.
 PINNED = {
     7: "1a9076bb6c4d1a9bf419e5095580d9aecf188b4db09b36275687dea493f4d65e",
-    8: "8f127c61967eaabb81915b956338868dbf3530aee943f858e439f3831473fc3d",
+    8: "170099db3907a2d9cb51fab0f957926228fd9bfdb829187fa9ebd91db57baebf",
 }
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from ring_support import SPEC, SteppingClock, agree, content, pair, region
 
-from virtio_shm import Consumer, Frame, Layout, Producer, Tap, TensorSpec, counter, interface
+from virtio_shm import Consumer, Frame, Layout, Producer, RingError, Tap, TensorSpec, counter, interface
+from virtio_shm.errors import KINDS
 from virtio_shm.library import load
 from virtio_shm.tensor import DTYPES
 
@@ -187,12 +189,12 @@ def test_indices_wrap(overflow: str, event_index: bool) -> None:
     while sent < 150_000:
         for _ in range(1 + sent % 5):
             sent += producer.send(SPEC, body) is not None
-        while (frame := consumer.exchange()[0]) is not None:
-            taken += 1
+        while frames := consumer.exchange()[0]:
+            taken += len(frames)
     counters = producer.counters
     withdrawn = counters.dropped if overflow == "drop_oldest" else 0
     assert counters.pushed == sent == taken + withdrawn
-    assert frame is None and consumer.counters.popped == taken
+    assert consumer.counters.popped == taken
     assert counters.high_water == 4
 
 
@@ -205,7 +207,37 @@ def test_long_stall_of_the_consumer() -> None:
     for _ in range(200_000):
         assert producer.send(SPEC, body) is not None
     consumer.give_back(held)
-    assert [consumer.exchange()[0].sequence for _ in range(3)] == [199_998, 199_999, 200_000]  # type: ignore[union-attr]
+    assert [frame.sequence for frame in consumer.exchange()[0]] == [199_998, 199_999, 200_000]
+
+
+def test_exchange_takes_many_and_gives_them_back() -> None:
+    producer, consumer, memory, _ = pair(depth=4)
+    for number in range(4):
+        send(producer, number)
+    assert send(producer, 4) is None
+    frames, kick = consumer.exchange(3)
+    assert [frame.sequence for frame in frames] == [0, 1, 2] and not kick
+    assert all((frame.array == content(frame.sequence)).all() for frame in frames)
+    single = take(consumer, 3)
+    consumer.give_back(frames[1])
+    frames, kick = consumer.exchange()
+    assert frames == [] and not kick, "the producer was woken by the first that came back"
+    assert producer.counters.popped == 0 and send(producer, 4) is not None
+    assert producer.counters.popped == 3
+    consumer.give_back(single)
+    send(producer, 5), send(producer, 6)
+    start = producer.layout.slot(consumer.exchange(1)[0][0].slot)
+    assert start >= producer.layout.slots
+    spoilt = producer.layout
+    for number in range(spoilt.depth):
+        if memory[spoilt.slot(number) + 48] == 6:
+            memory[spoilt.slot(number)] ^= 1
+    frames, _ = consumer.exchange()
+    assert [frame.sequence for frame in frames] == [5], "first what came before the bad one"
+    with pytest.raises(RingError, match="frame_header"):
+        consumer.exchange()
+    assert consumer.exchange() == ([], False)
+    assert consumer.counters.popped == 6
 
 
 def test_future_tensor_waits_until_it_is_due() -> None:
@@ -405,3 +437,19 @@ def test_memory_must_fit() -> None:
 
 def test_counter_moves_on() -> None:
     assert counter() < counter()
+
+
+def test_example_of_the_documentation(capsys: pytest.CaptureFixture[str]) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "ring.md").read_text()
+    example = document.split("```python\n")[1].split("```")[0]
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert capsys.readouterr().out == "0 (480, 640, 3) 7.0\n"
+    assert (names["kick_consumer"], names["kick_producer"]) == (True, False)
+
+
+def test_tables_of_the_documentation() -> None:
+    """Every kind of lie is in the tables of docs/ring.md."""
+    document = (Path(__file__).parents[2] / "docs" / "ring.md").read_text()
+    for kind, _, _ in KINDS[2:]:
+        assert f"`{kind}`" in document, kind

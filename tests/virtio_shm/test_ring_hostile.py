@@ -246,14 +246,12 @@ class Victims:
         elif name == "reserve":
             self.producer.reserve(SPEC)
         elif name in ("take", "exchange"):
-            if name == "take":
-                frame = self.consumer.take()
-            else:
-                frame, _ = self.consumer.exchange()
+            frame = self.consumer.take() if name == "take" else None
             if frame is not None:
-                assert frame.array.nbytes <= self.layout.payload_bytes
-                frame.array.sum()
-                self.held = [*self.held, frame] if name == "take" else self.held
+                self.held.append(frame)
+            for taken in [frame] if frame is not None else self.consumer.exchange()[0]:
+                assert taken.array.nbytes <= self.layout.payload_bytes
+                taken.array.sum()
         elif name == "give_back" and self.held:
             try:
                 self.consumer.give_back(self.held.pop())

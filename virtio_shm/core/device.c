@@ -51,7 +51,7 @@ void vshm_device_restart(struct vshm_device *device, uint64_t now)
         device->held[id].is_held = 0;
     device->held_count = 0;
     device->is_parked = 0;
-    device->latest_id = VSHM_NONE;
+    device->owed = 0;
     clear_rings(device, now);
     end->features = 0;
     end->peer_epoch = 0;
@@ -222,7 +222,6 @@ static int hand_out(struct vshm_device *device, struct vshm_frame *frame, uint64
     held->sequence = frame->sequence;
     held->taken_ns = now;
     device->is_parked = 0;
-    device->latest_id = frame->id;
     device->end.counters.pushed++;
     write_receipt(device, frame->id, 0);
     count_occupancy(device, now);
@@ -261,8 +260,6 @@ int vshm_device_give_back(struct vshm_device *device, uint32_t id, uint64_t sequ
     if (id >= end->layout.depth || !device->held[id].is_held || device->held[id].sequence != sequence ||
         (device->is_parked && device->parked.id == id))
         return -VSHM_K_LAYOUT; /* the caller's mistake: it does not hold this */
-    if (device->latest_id == id)
-        device->latest_id = VSHM_NONE;
     if (!vshm_end_in_session(end)) {
         let_go(device, id);
         return 0;
@@ -274,17 +271,29 @@ int vshm_device_give_back(struct vshm_device *device, uint32_t id, uint64_t sequ
     return kick;
 }
 
-int vshm_device_next(struct vshm_device *device, struct vshm_frame *frame, uint64_t now)
+int vshm_device_exchange(struct vshm_device *device, struct vshm_frame *frames, uint32_t returned, uint32_t most,
+                         uint64_t now)
 {
-    const uint32_t latest = device->latest_id;
-    int kick = 0;
-    if (latest != VSHM_NONE)
-        kick = vshm_device_give_back(device, latest, device->held[latest].sequence, now);
-    int taken = vshm_device_take(device, frame, now);
-    if (taken >= 0)
-        return taken | kick << 1;
-    device->end.announce |= (uint32_t)kick;
-    return taken;
+    int kick = 0, lie = device->owed;
+    uint32_t taken = 0;
+    for (uint32_t i = 0; i < returned; i++)
+        kick |= vshm_device_give_back(device, frames[i].id, frames[i].sequence, now) > 0;
+    device->owed = 0;
+    while (!lie && taken < most) {
+        int got = vshm_device_take(device, &frames[taken], now);
+        if (!got)
+            break;
+        if (got < 0)
+            lie = got;
+        else
+            taken++;
+    }
+    if (lie && !taken) {
+        device->end.announce |= (uint32_t)kick;
+        return lie;
+    }
+    device->owed = lie; /* first what came before it */
+    return (int)(taken << 1) | kick;
 }
 
 uint64_t vshm_device_due(const struct vshm_device *device)

@@ -25,7 +25,7 @@ struct vshm_device {
     uint32_t receipt_count;
     uint16_t used_index;
     uint16_t is_parked;
-    uint32_t latest_id;     /* of the last tensor given out, or VSHM_NONE: vshm_device_next returns it */
+    int owed;               /* error that vshm_device_exchange found after the tensors that it gave out */
     struct vshm_frame parked; /* claimed, checked, and produced in our future: given out when it is due */
     struct vshm_held *held; /* [depth] by id */
 };

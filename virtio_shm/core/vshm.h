@@ -173,7 +173,9 @@ VSHM_API void vshm_device_restart(struct vshm_device *device, uint64_t now);
 VSHM_API int vshm_device_poll(struct vshm_device *device, uint64_t now);
 VSHM_API int vshm_device_take(struct vshm_device *device, struct vshm_frame *frame, uint64_t now);
 VSHM_API int vshm_device_give_back(struct vshm_device *device, uint32_t id, uint64_t sequence, uint64_t now);
-VSHM_API int vshm_device_next(struct vshm_device *device, struct vshm_frame *frame, uint64_t now);
+/* Give the first `returned` of frames[] back, then take up to `most` into it: their number x 2, + 1 to kick. */
+VSHM_API int vshm_device_exchange(struct vshm_device *device, struct vshm_frame *frames, uint32_t returned,
+                                  uint32_t most, uint64_t now);
 VSHM_API uint64_t vshm_device_due(const struct vshm_device *device); /* when the parked tensor is due, or 0 */
 VSHM_API int vshm_device_announce(struct vshm_device *device);
 VSHM_API const struct vshm_counters *vshm_device_counters(struct vshm_device *device, uint64_t now);

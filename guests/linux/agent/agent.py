@@ -67,12 +67,10 @@ class Agent:
         self._rung()
         self._connect()
         self._control.send({"type": "hello", "versions": versions()})
-        runtime, complete = self._arm(self._take_payload())
-        runtime.connect()
-        if complete:
-            self._control.send({"type": "armed"})
+        loaded = self._arm(self._take_payload())
         self._clock.offset_ns = self._await("start")["offset_ns"]
-        runtime.run()
+        services = [connect() for connect in loaded]
+        Runtime(services, self._doorbells.events, self._clock, self._failed, self._entering).run()
 
     def _connect(self) -> None:
         control = Control(self._doorbells.control, self._event, self._doorbells.ring, self._clock)
@@ -103,41 +101,51 @@ class Agent:
             payload.add(self._receive())
         return payload.unpack(self._folder)
 
-    def _arm(self, manifest: dict[str, Any]) -> tuple[Runtime, bool]:
-        """Load the services between their channels; False, and the host is told why, where one does not load."""
+    def _arm(self, manifest: dict[str, Any]) -> list[Callable[[], Service]]:
+        """Load the services and say so, or tell the host why one does not load.
+
+        All guests of a run do this at the same time; so no channel is touched before the start.
+
+        Returns:
+            For each service what connects it to its channels.
+        """
         self._redirect_output()
         channels = {(channel["role"], channel["name"]): channel for channel in manifest["channels"]}
-        services = []
-        complete = True
+        loaded = []
         for entry in manifest["services"]:
             self._log.service = entry["name"]
             try:
-                services.append(self._load(entry, channels))
+                loaded.append(self._load(entry, channels))
             except BaseException as error:  # noqa: BLE001 - as process 1 we outlive whatever a service does
                 self._control.send({"type": "failed", "service": entry["name"], **describe(error)})
-                complete = False
         settle_memory()
-        runtime = Runtime(services, self._doorbells.events, self._clock, self._failed, self._entering)
-        return runtime, complete
+        if len(loaded) == len(manifest["services"]):
+            self._control.send({"type": "armed"})
+        return loaded
 
-    def _load(self, entry: dict[str, Any], channels: dict[tuple[str, str], Any]) -> Service:
+    def _load(self, entry: dict[str, Any], channels: dict[tuple[str, str], Any]) -> Callable[[], Service]:
         call, signature = load_service(self._folder, entry)
         ring, clock = self._doorbells.ring, self._clock
 
-        def memory(channel: dict[str, Any]) -> memoryview:
-            return self._open_channel(channel["index"])
-
         inputs = [channels["consumer", entry["inputs"][port]] for port in signature.inputs]
         outputs = [channels.get(("producer", entry["outputs"].get(port))) for port in signature.outputs]
-        return Service(
-            entry["name"],
-            call,
-            [Input(channel, memory(channel), ring, clock) for channel in inputs],
-            [Output(channel, memory(channel), ring, clock) if channel else None for channel in outputs],
-        )
+        if not inputs:
+            raise ValueError(f"service {entry['name']} has no input, so nothing would ever call it")
+        memory = {end["index"]: self._open_channel(end["index"]) for end in (*inputs, *outputs) if end is not None}
+
+        def connect() -> Service:
+            return Service(
+                entry["name"],
+                call,
+                [Input(end, memory[end["index"]], ring, clock) for end in inputs],
+                [Output(end, memory[end["index"]], ring, clock) if end else None for end in outputs],
+            )
+
+        return connect
 
     def _failed(self, service: Service, error: BaseException) -> None:
-        self._control.send({"type": "failed", "service": service.name, **describe(error)})
+        t_ns = self._clock()
+        self._control.send({"type": "failed", "service": service.name, "t_ns": t_ns, **describe(error)})
 
     def _entering(self, service: str) -> None:
         self._log.service = service

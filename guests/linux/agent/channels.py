@@ -118,8 +118,8 @@ class Output(ChannelEnd):
         """
         array = np.asarray(tensor)
         if array.shape != self._shape or array.dtype != self._dtype:
-            carried = f"{self._dtype}{list(self._shape)}"
-            raise TypeError(f"channel {self.name} carries {carried}, not {array.dtype}{list(array.shape)}")
+            shape = ",".join(map(str, array.shape))
+            raise TypeError(f"channel {self.name} carries {self._spec}, not {array.dtype}[{shape}]")
         return array
 
     def send(self, tensor: np.ndarray[Any, Any], origin: Frame) -> bool:

@@ -30,16 +30,11 @@ class Service:
         call: takes one array per input, in this order; returns one tensor, or a tuple of them, or None.
         inputs: where the arguments come from.
         outputs: where each returned tensor goes; None where nothing is connected.
-
-    Raises:
-        ValueError: it has no input.
     """
 
     def __init__(
         self, name: str, call: Callable[..., Any], inputs: Sequence[Input], outputs: Sequence[Output | None]
     ) -> None:
-        if not inputs:
-            raise ValueError(f"service {name} has no input, so nothing would ever call it")
         self.name = name
         self.inputs = tuple(inputs)
         self._call = call
@@ -195,7 +190,7 @@ class Runtime:
 def describe(error: BaseException) -> dict[str, str]:
     """Return the one-line `error` and the `traceback` of an exception, from the service's own code on."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None and _is_ours(trace.tb_frame.f_code.co_filename):
+    while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     line = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
     return {"error": line, "traceback": "".join(traceback.format_exception(type(error), error, trace))}

@@ -15,6 +15,11 @@ class DeviceBase(Section):
         """Return its ports by name."""
         raise NotImplementedError
 
+    @property
+    def summary(self) -> str:
+        """What is set, in a few words for a report; up to the first comma it stands alone."""
+        raise NotImplementedError
+
     def complaints(self) -> list[tuple[str, str]]:
         """Return what is wrong with its settings taken together: key and message of each mistake."""
         return []

@@ -64,6 +64,12 @@ class Camera(DeviceBase):
         return TensorType("uint8", (height, width, 3) if self.format == "rgb8" else (height, width))
 
     @property
+    def summary(self) -> str:
+        """Source, size, format and rate."""
+        width, height = self.size
+        return f"{self.source}, {width}x{height} {self.format} at {float(self.rate_fps):g} fps"
+
+    @property
     def period_ns(self) -> Fraction:
         """Time between two pictures, in ns, exact."""
         return NS_PER_S / self.rate_fps

@@ -20,6 +20,11 @@ class Display(DeviceBase):
         default="gif", description="Short animation for the report: `gif`, `webp`, or `none` for single pictures only."
     )
 
+    @property
+    def summary(self) -> str:
+        """Kind of preview."""
+        return f"preview {self.preview}"
+
     def ports(self) -> Mapping[str, Port]:
         """Return the one input `picture`, which takes RGB or grey pictures of any size."""
 

@@ -32,7 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct script script = {data, data + size};
     struct channel channel;
     struct hand hand = {.count = 0};
-    struct vshm_frame frame;
+    struct vshm_frame batch[4];
+    unsigned exchanged = 0;
+    int count;
     channel_open(&channel, &script);
     while (script.next < script.end) {
         const unsigned step = draw(&script);
@@ -40,8 +42,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         case 0: case 1: take(&channel, &hand); break;
         case 2: give_back(&channel, &hand, step / 10); break;
         case 3:
-            if ((vshm_device_next(channel.device, &frame, channel.now) & ~2) == 1)
-                read_payload(&channel, &frame);
+            count = vshm_device_exchange(channel.device, batch, exchanged, 1 + step / 64, channel.now);
+            exchanged = count > 0 ? (unsigned)count >> 1 : 0;
+            for (unsigned i = 0; i < exchanged; i++)
+                read_payload(&channel, &batch[i]);
             break;
         case 4: publish(&channel); break;
         case 5: vshm_device_poll(channel.device, channel.now); break;

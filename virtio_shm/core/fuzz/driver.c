@@ -6,7 +6,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct script script = {data, data + size};
     struct channel channel;
-    struct vshm_frame frame;
+    struct vshm_frame batch[4];
+    unsigned exchanged = 0;
+    int count;
     uint8_t payload[64] = {0};
     channel_open(&channel, &script);
     while (script.next < script.end) {
@@ -18,7 +20,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (vshm_driver_reserve(channel.driver, channel.now) > 0 && step > 128)
                 vshm_driver_cancel(channel.driver);
             break;
-        case 4: vshm_device_next(channel.device, &frame, channel.now); break;
+        case 4:
+            count = vshm_device_exchange(channel.device, batch, exchanged, 1 + step / 64, channel.now);
+            exchanged = count > 0 ? (unsigned)count >> 1 : 0;
+            break;
         case 5: vshm_driver_poll(channel.driver, channel.now); break;
         case 6: watch(&channel); break;
         case 7:
