@@ -41,7 +41,9 @@ wanted=$(cat pyproject.toml constraints.txt | sha256sum | cut -d ' ' -f 1)
 stamp=.venv/.installed-${extras//,/-}
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     echo "setup: installing Python packages"
-    .venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".${extras:+[$extras]}"
+    pins=()  # the versions that are tested, for the Python of Debian 12; another Python takes what fits it
+    if .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then pins=(--constraint constraints.txt); fi
+    .venv/bin/pip install --quiet --disable-pip-version-check "${pins[@]}" --editable ".${extras:+[$extras]}"
     echo "$wanted" > "$stamp"
 fi
 

@@ -87,6 +87,9 @@ class Participant(Protocol):
     def collect(self) -> Sequence[int]:
         """Return the vectors that it rang since the last call, ascending."""
 
+    def fail(self) -> None:
+        """Note that it failed and release what it holds; the run goes on without it."""
+
     def stop(self) -> None:
         """End it and release what it holds; may be called in any state, and twice."""
 

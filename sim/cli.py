@@ -139,11 +139,14 @@ def console(
 
 @images_app.command("build")
 @_guarded
-def images_build(quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing if all is there.")] = False) -> None:
+def images_build(
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing if all is there.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Take the packages' present versions.")] = False,
+) -> None:
     """Build the guest image, the ring and the QEMU plugin where they are not in the cache."""
     from sim.commands.images import build
 
-    build(quiet)
+    build(quiet, refresh)
 
 
 @images_app.command("list")

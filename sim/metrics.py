@@ -133,8 +133,8 @@ class DetectionMetric:
             pictures, truths, matched, missed (truths without a detection), false_positives (detections without a
             truth): counts; mean_iou: mean overlap over all truths, a missed one counting 0; matched_iou: mean over
             matched pairs; recall: matched / truths; precision: matched / detections; class_accuracy: share of matched
-            pairs with the right digit; confusion: 11 x 11 counts, row the true digit, column the reported one, index
-            10 none; per_class: for each digit its truths, matched and correct. A ratio of nothing is None.
+            pairs with the right digit; confusion: 11 x 11 counts, row the true digit, column the reported one, named
+            by labels; per_class: for each digit its truths, matched and correct. A ratio of nothing is None.
         """
         confusion = self._confusion
         pairs = confusion[:CLASSES, :CLASSES]
@@ -152,6 +152,7 @@ class DetectionMetric:
             "precision": _ratio(matched, matched + false_positives),
             "class_accuracy": _ratio(int(np.trace(pairs)), matched),
             "confusion": confusion.tolist(),
+            "labels": [*map(str, range(CLASSES)), "none"],
             "per_class": [
                 {"truths": int(confusion[k].sum()), "matched": int(pairs[k].sum()), "correct": int(pairs[k, k])}
                 for k in range(CLASSES)

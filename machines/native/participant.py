@@ -92,6 +92,10 @@ class NativeDevice:
         rung, self._rung = sorted(self._rung), set()
         return rung
 
+    def fail(self) -> None:
+        """Note that it failed."""
+        self._life.to(State.FAILED)
+
     def stop(self) -> None:
         """End it."""
         self._life.to(State.STOPPED)

@@ -144,7 +144,7 @@ class LinuxGuest:
         self._life.to(State.STOPPED)
         self.vm.close()
 
-    def failed(self) -> None:
-        """Note that it will not run any more, and release what it held."""
+    def fail(self) -> None:
+        """Note that it failed, kill it and release what it held."""
         self._life.to(State.FAILED)
         self.vm.close()

@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 
 
-def build(quiet: bool) -> None:
+def build(quiet: bool, refresh: bool) -> None:
     """Build guest image, ring and plugin where the cache lacks them.
 
     Parameters:
         quiet: say nothing where there is nothing to do.
+        refresh: ask the mirrors for newer packages; a new image has other digests.
 
     Raises:
         EnvironmentLacks: a tool is missing or packages cannot be had.
@@ -29,7 +30,7 @@ def build(quiet: bool) -> None:
 
     ring = library.path()
     lockstep = plugin.path(binary.find().plugin_api)
-    built = image.ensure(say)
+    built = image.build(say) if refresh else image.ensure(say)
     if not quiet or said:
         print(f"ring    {ring}\nplugin  {lockstep}\nimage   {built.digest[:16]}  {built.root.parent}")
         print(f"done in {time.monotonic() - began:.1f} s")

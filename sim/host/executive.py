@@ -177,8 +177,10 @@ class Executive:
 
     def _fail(self, failure: ParticipantFailed) -> None:
         """Go on without a participant; it is failed once, whatever else is found of it."""
-        if failure.participant not in (each.name for each in (*self._guests, *self._devices)):
+        failed = [each for each in (*self._guests, *self._devices) if each.name == failure.participant]
+        if not failed:
             return
+        failed[0].fail()
         self._trace.add(self.now_ns, "failed", failure.participant)
         self._guests = [guest for guest in self._guests if guest.name != failure.participant]
         self._devices = [device for device in self._devices if device.name != failure.participant]

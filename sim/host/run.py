@@ -10,6 +10,7 @@ from typing import Protocol
 
 from machines.errors import ParticipantFailed
 from machines.native.participant import DisplayDevice
+from machines.participant import State
 from sim import __version__
 from sim.host import system, watch
 from sim.host.channel import Channel, End
@@ -141,6 +142,8 @@ class Run:
             partition = self.record.partitions[name]
             partition.grants = guest.grants
             partition.instructions = guest.instructions
+            if guest.state is State.RUNNING:
+                self.trace.add(self.record.virtual_time_ns, "instructions", name, guest.instructions)
             partition.spans = self._spans(name)
             partition.busy_ns = guest.instructions << guest.vm.machine.shift
         for channel in built.channels.values():

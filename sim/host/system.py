@@ -82,8 +82,8 @@ def build(
     makers = [partial(_machine, scenario, name, channels, installed, logs) for name in scenario.partitions]
     guests: dict[str, LinuxGuest] = {}
     for machine, start in boot.start(makers, cold, progress):
-        hold.callback(machine.close)
-        guests[machine.name] = LinuxGuest(machine, partial(_hear, record.partitions, machine.name))
+        guest = guests[machine.name] = LinuxGuest(machine, partial(_hear, record.partitions, machine.name))
+        hold.callback(guest.stop)
         record.partitions[machine.name] = _partition_record(scenario, machine, start)
     # Only now may anything be written to a channel: regions are part of a snapshot, and restoring one overwrites them.
     devices = {name: _device(scenario, name, channels, record) for name in scenario.devices}
