@@ -1,1 +1,1 @@
-"""Benchmarks: what a run costs, each figure beside its target or its rival. `python -m benchmarks` measures them all."""
+"""Benchmarks: what a run costs, each figure beside a target or a rival. `python -m benchmarks` measures them all."""

@@ -9,10 +9,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.figure import Figure
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = ROOT / "scenarios"
@@ -41,6 +43,12 @@ class Run:
     first_tensor_s: float | None
     peak_bytes: int
     result: Mapping[str, Any]
+
+
+def phases(runs: Sequence[Run]) -> list[Figure]:
+    """Return how long each phase of these runs took, as result.json tells it."""
+    taken = [run.result["wall"]["phases"] for run in runs]
+    return [Figure(f"  phase {name}", [each[name] for each in taken], "s") for name in taken[0]]
 
 
 def sim_run(scenario: str, *arguments: str, memory: bool = False, warm_up: bool = False, **environment: str) -> Run:

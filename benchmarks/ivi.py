@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from benchmarks.command import Run, sim_run
+from benchmarks.command import Run, phases, sim_run
 from benchmarks.figure import Figure
 from benchmarks.harness import Tell, main
 
@@ -32,12 +32,8 @@ def figures(rounds: int, tell: Tell) -> list[Figure]:
         Figure("ivi_camera: start to first tensor taken", first, "s", "target", FIRST_TENSOR_S),
         Figure("ivi_camera: peak memory", [watched.peak_bytes / 1e6], "MB", "target", PEAK_BYTES / 1e6),
         Figure("ivi_camera: virtual over wall time", [run.result["virtual_time_s"] / run.wall_s for run in runs], "x"),
-        *(Figure(f"  phase {phase}", [r.result["wall"]["phases"][phase] for r in runs], "s") for phase in _phases(runs)),
+        *phases(runs),
     ]
-
-
-def _phases(runs: list[Run]) -> list[str]:
-    return list(runs[0].result["wall"]["phases"])
 
 
 if __name__ == "__main__":

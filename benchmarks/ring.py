@@ -18,96 +18,18 @@ table has the medians. Both processes want a CPU for themselves: on a busy machi
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import mmap
-import multiprocessing
 import os
 import select
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from multiprocessing import shared_memory
-from typing import Any
 
-import numpy as np
-
+from benchmarks.contender import FORK, FRAME, LOOKS, MESSAGE, Contender, Load, Patience, Stopwatch
+from benchmarks.rivals import Iceoryx2, SharedMemoryAndQueue, iceoryx2_version
 from virtio_shm import Consumer, Frame, Layout, Producer, TensorSpec
-
-FORK = multiprocessing.get_context("fork")
-LOOKS = 50  # at nothing, before a sleep
-NAP_S = 20e-6  # where nobody rings
-WARM_UP = 20  # one in this many messages goes by before the clock starts
-
-
-@dataclass(frozen=True)
-class Load:
-    """What is sent: `count` tensors of `spec`, at most `depth` under way."""
-
-    name: str
-    spec: TensorSpec
-    depth: int
-    count: int
-
-    @property
-    def warm_up(self) -> int:
-        return self.count // WARM_UP
-
-
-MESSAGE = Load("message", TensorSpec("uint8", (64,)), 64, 200_000)
-FRAME = Load("frame", TensorSpec("uint64", (640 * 480 * 4 // 8,)), 4, 4_000)
-
-
-class Stopwatch:
-    """Started when the warm-up is over, read after the last tensor. Counts, and checks that all content came."""
-
-    def __init__(self, load: Load) -> None:
-        self.load = load
-        self.count = 0
-        self.started = 0.0
-
-    def one_more(self) -> bool:
-        """Count one. False after the last one."""
-        self.count += 1
-        if self.count == self.load.warm_up:
-            self.started = time.perf_counter()
-        return self.count < self.load.count
-
-    def rate(self) -> float:
-        return (self.load.count - self.load.warm_up) / (time.perf_counter() - self.started)
-
-
-class Patience:
-    """How ring and iceoryx2 wait when they poll: the same for both."""
-
-    def __init__(self) -> None:
-        self.looks = 0
-
-    def wait(self) -> None:
-        self.looks += 1
-        if self.looks % LOOKS == 0:
-            time.sleep(NAP_S)
-
-
-class Contender:
-    """One way to get tensors from one process to another."""
-
-    name: str
-
-    def __init__(self, load: Load) -> None:
-        self.load = load
-
-    def produce(self) -> None:
-        raise NotImplementedError
-
-    def consume(self) -> float:
-        """Tensors a second."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Called in the parent when both processes have ended."""
 
 
 class Ring(Contender):
@@ -226,129 +148,6 @@ class RingWithDoorbells(Ring):
     def close(self) -> None:
         os.close(self.to_consumer)
         os.close(self.to_producer)
-
-
-class Iceoryx2(Contender):
-    """iceoryx2's publish-subscribe of byte slices, looking again and again."""
-
-    name = "iceoryx2, polling"
-
-    def __init__(self, load: Load) -> None:
-        super().__init__(load)
-        self.is_done = FORK.Event()
-        self.service = f"benchmark/{os.getpid()}/{time.monotonic_ns()}"
-
-    def _service(self) -> Any:
-        import iceoryx2
-
-        iceoryx2.set_log_level(iceoryx2.LogLevel.Error)
-        node = iceoryx2.NodeBuilder.new().create(iceoryx2.ServiceType.Ipc)
-        builder = node.service_builder(iceoryx2.ServiceName.new(self.service))
-        typed = builder.publish_subscribe(iceoryx2.Slice[ctypes.c_uint8])
-        bounded = typed.enable_safe_overflow(False).subscriber_max_buffer_size(self.load.depth)
-        return node, bounded.max_publishers(1).max_subscribers(1).open_or_create()
-
-    def produce(self) -> None:
-        import iceoryx2
-
-        node, service = self._service()
-        builder = service.publisher_builder().initial_max_slice_len(self.load.spec.bytes)
-        publisher = builder.backpressure_strategy(iceoryx2.BackpressureStrategy.RetryUntilDelivered).create()
-        size, body, copy = self.load.spec.bytes, bytes(range(64)), ctypes.memmove
-        number = 0
-        while number < self.load.count:
-            sample = publisher.loan_slice_uninit(size)
-            if self.load is MESSAGE:
-                copy(sample.payload_ptr, body, 64)
-            else:
-                np.frombuffer(sample.payload().as_memory_view(), np.uint64).fill(number)
-            number += sample.assume_init().send()  # receivers: 0 until the consumer is there
-        self.is_done.wait(10)  # the publisher owns the memory that the consumer still reads
-        del node
-
-    def consume(self) -> float:
-        node, service = self._service()
-        subscriber = service.subscriber_builder().create()
-        watch = Stopwatch(self.load)
-        is_message, read, patience = self.load is MESSAGE, ctypes.string_at, Patience()
-        while True:
-            sample = subscriber.receive()
-            if sample is None:
-                patience.wait()
-                continue
-            if is_message:
-                assert len(read(sample.payload_ptr, 64)) == 64
-            else:
-                array = np.frombuffer(sample.payload().as_memory_view(), np.uint64)
-                assert int(array.sum()) == watch.count * array.size
-                del array
-            del sample
-            if not watch.one_more():
-                break
-        rate = watch.rate()
-        self.is_done.set()
-        subscriber.delete()
-        del node
-        return rate
-
-
-class SharedMemoryAndQueue(Contender):
-    """multiprocessing.shared_memory for the content, two queues of slot numbers for the order."""
-
-    name = "multiprocessing, queue"
-
-    def __init__(self, load: Load) -> None:
-        super().__init__(load)
-        self.memory = shared_memory.SharedMemory(create=True, size=load.spec.bytes * load.depth)
-        self.full: Any = FORK.SimpleQueue()
-        self.free: Any = FORK.SimpleQueue()
-        for slot in range(load.depth):
-            self.free.put(slot)
-
-    def _slots(self) -> Any:
-        spec = self.load.spec
-        content = self.memory.buf[: spec.bytes * self.load.depth]
-        return np.frombuffer(content, spec.dtype).reshape(self.load.depth, *spec.shape)
-
-    def produce(self) -> None:
-        slots = self._slots()
-        body = np.arange(64, dtype=np.uint8)
-        for number in range(self.load.count):
-            slot = self.free.get()
-            if self.load is MESSAGE:
-                slots[slot] = body
-            else:
-                slots[slot].fill(number)
-            self.full.put(slot)
-
-    def consume(self) -> float:
-        slots = self._slots()
-        watch = Stopwatch(self.load)
-        while True:
-            slot = self.full.get()
-            if self.load is MESSAGE:
-                assert len(slots[slot].tobytes()) == 64
-            else:
-                assert int(slots[slot].sum()) == watch.count * slots[slot].size
-            self.free.put(slot)
-            if not watch.one_more():
-                return watch.rate()
-
-    def close(self) -> None:
-        self.memory.close()
-        self.memory.unlink()
-
-
-def iceoryx2_version() -> str | None:
-    """The installed version, or None."""
-    try:
-        import importlib.metadata
-
-        import iceoryx2  # noqa: F401
-
-        return importlib.metadata.version("iceoryx2")
-    except ImportError:
-        return None
 
 
 def measure(contender: Contender) -> float:

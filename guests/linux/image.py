@@ -12,7 +12,6 @@ A finished layer appears by a rename, so a half-built one is never used; one loc
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import shutil
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from guests.linux import debian, initramfs, recipe, root
+from machines import locks
 from machines.cache import cache_dir
 
 KERNEL_ARGUMENTS = " ".join(
@@ -102,7 +102,7 @@ def prune() -> list[Path]:
     Returns:
         The removed folders.
     """
-    with _lock():
+    with locks.holding(_folder() / "lock"):
         current = _find(recipe.base_digest())
         kept = {current.initrd.parent, current.root.parent} if current is not None else set()
         doomed = [path for path in _folder().iterdir() if path.is_dir() and path not in kept]
@@ -160,7 +160,7 @@ def _load(folder: Path) -> Image | None:
 
 
 def _build(recipe_digest: str, refresh: bool, progress: Progress) -> Image:
-    with _lock():
+    with locks.holding(_folder() / "lock"):
         for left in _folder().glob(".partial-*"):
             shutil.rmtree(left)
         base = None if refresh else _find_base(recipe_digest)
@@ -220,9 +220,3 @@ def _partial() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _lock() -> Iterator[None]:
-    """Wait until no other process builds or prunes."""
-    with (_folder() / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

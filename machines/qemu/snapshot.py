@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import tempfile
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from machines import locks
 from machines.cache import cache_dir
 
 _KEPT = 16
@@ -54,17 +54,13 @@ def building(digest: str) -> Iterator[Path]:
 
     The path is a temporary file that is gone afterwards unless `publish` took it.
     """
-    lock = os.open(folder() / f"{digest}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locks.holding(folder() / f"{digest}.lock"):
         handle, name = tempfile.mkstemp(prefix=f"{digest[:12]}-", suffix=".partial", dir=folder())
         os.close(handle)
         try:
             yield Path(name)
         finally:
             Path(name).unlink(missing_ok=True)
-    finally:
-        os.close(lock)
 
 
 def publish(partial: Path, digest: str, boot_s: float) -> Snapshot:
@@ -92,19 +88,5 @@ def sweep() -> None:
     """Remove what a killed builder left: partial files that nobody holds the lock for."""
     for partial in folder().glob("*.partial"):
         digest_start = partial.name.split("-")[0].split(".")[0]
-        for lock in folder().glob(f"{digest_start}*.lock"):
-            if not _free(lock):
-                break
-        else:
+        if not any(locks.is_held(lock) for lock in folder().glob(f"{digest_start}*.lock")):
             partial.unlink(missing_ok=True)
-
-
-def _free(lock: Path) -> bool:
-    fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(fd)

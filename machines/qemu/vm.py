@@ -42,6 +42,10 @@ class VirtualMachine:
         installation: QEMU, plugin and image.
         regions: memory of the channel ends, in the order of their index.
         logs: folder that takes the serial console and QEMU's own messages.
+
+    Attributes:
+        console: file with the serial console; that of a boot has its own name, so that the run's does not replace it.
+        held: where it stands.
     """
 
     def __init__(
@@ -74,6 +78,8 @@ class VirtualMachine:
             EnvironmentLacks: QEMU cannot be started.
         """
         hold = self._resources
+        if snapshot is None:
+            self.console = self.console.with_name(f"{self.name}.boot.log")
         closing = contextlib.closing
         self.control = hold.enter_context(closing(SharedRegion(f"{self.name}-control", command.CONTROL_BYTES)))
         self._lockstep = hold.enter_context(closing(Lockstep(self.name)))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from machines import locks
 from sim.cli import EXIT_PASSED, EXIT_USAGE
 
 LOCK = ".running"
@@ -25,13 +24,11 @@ def running(folder: Path) -> Iterator[None]:
     Raises:
         OSError: the folder cannot be written.
     """
-    fd = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        (folder / LOCK).unlink(missing_ok=True)
-        os.close(fd)
+    with locks.holding(folder / LOCK):
+        try:
+            yield
+        finally:
+            (folder / LOCK).unlink(missing_ok=True)
 
 
 def print_console(folder: Path, partition: str, follow: bool) -> int:
@@ -53,7 +50,7 @@ def print_console(folder: Path, partition: str, follow: bool) -> int:
         return EXIT_USAGE
     with path.open("rb") as console:
         while True:
-            goes_on = follow and _is_running(folder)
+            goes_on = follow and locks.is_held(folder / LOCK)
             while text := console.read(1 << 16):
                 sys.stdout.buffer.write(_harmless(text))
             sys.stdout.flush()
@@ -65,17 +62,3 @@ def print_console(folder: Path, partition: str, follow: bool) -> int:
 def _harmless(text: bytes) -> bytes:
     """Drop control characters: a guest must not steer the terminal."""
     return bytes(byte for byte in text if (byte >= 0x20 and byte != 0x7F) or byte in b"\n\t")
-
-
-def _is_running(folder: Path) -> bool:
-    try:
-        fd = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import random
 import signal
@@ -22,8 +24,8 @@ __all__ = ["tiny"]
 pytestmark = [needs_qemu, pytest.mark.slow]
 
 MS = 1_000_000
-FIRMWARE_NS = 2_000 * MS
-"""Virtual time by which the firmware has started the guest."""
+FIRMWARE_NS = 25 * MS
+"""Virtual time by which the firmware has started the guest: it executes 16 million instructions."""
 
 
 def started(machine: VirtualMachine, snapshot: Snapshot | None = None) -> VirtualMachine:
@@ -47,7 +49,7 @@ def history(machine: VirtualMachine, steps: int, step_ns: int = MS) -> list[tupl
 
 
 def test_boundaries_are_exact_and_runs_repeat(tiny: MachineMaker) -> None:
-    steps = [random.Random(1).choice([1, 137, 1_000, 77_777, MS, 30 * MS]) for _ in range(150)]
+    steps = [random.Random(1).choice([1, 137, 1_000, 77_777, MS]) for _ in range(150)]
     runs = []
     for _ in range(2):
         machine = started(tiny())
@@ -150,7 +152,7 @@ def test_a_killed_qemu_is_told_with_where_to_look(tiny: MachineMaker) -> None:
 
 def test_qemu_ends_when_only_the_coordinators_socket_closes(tiny: MachineMaker) -> None:
     """Once while it stands at a boundary, once in the middle of a grant."""
-    for granted_ns in (0, 2_000 * MS):
+    for granted_ns in (0, 300 * MS):
         machine = started(tiny())
         if granted_ns:
             machine.grant(granted_ns)
@@ -167,12 +169,23 @@ def test_a_plugin_with_another_parent_refuses(tiny: MachineMaker, monkeypatch: p
         machine.go()
 
 
-def test_a_machine_leaves_no_descriptor(tiny: MachineMaker) -> None:
+def test_a_machine_leaves_no_socket_and_no_eventfd(tiny: MachineMaker) -> None:
     machine = tiny()
-    before = set(os.listdir("/proc/self/fd"))
+    gc.collect()
+    before = _open_files()
     started(machine)
+    assert len(_open_files()) >= len(before) + 5
     machine.close()
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert _open_files() == before
+
+
+def _open_files() -> list[str]:
+    """Return what our descriptors stand for, but for memory, which lives as long as somebody has it mapped."""
+    names = []
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # that of the listing itself
+            names.append(os.readlink(f"/proc/self/fd/{fd}"))
+    return sorted(name for name in names if not name.startswith(("/memfd:", "/proc/")))
 
 
 def _pid(machine: VirtualMachine) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from virtio_shm import Consumer, Layout, Producer, TensorSpec
+from virtio_shm import Consumer, Frame, Layout, Producer, TensorSpec
 
 SPEC = TensorSpec("uint8", (4, 6), 0.5, -3)
 
@@ -67,3 +67,19 @@ def pair(
 def content(number: int, spec: TensorSpec = SPEC) -> np.ndarray[Any, Any]:
     """A payload that tells which tensor it belongs to."""
     return np.random.default_rng(number).integers(0, 256, spec.shape).astype(spec.dtype)
+
+
+def send(producer: Producer, number: int) -> bool | None:
+    """Publish `content(number)`; None if no slot is free."""
+    array = producer.reserve(SPEC)
+    if array is None:
+        return None
+    array[...] = content(number)
+    return producer.commit()
+
+
+def take(consumer: Consumer, number: int) -> Frame:
+    frame = consumer.take()
+    assert frame is not None and frame.sequence == number
+    assert (frame.array == content(number)).all()
+    return frame

@@ -3,35 +3,16 @@
 
 from __future__ import annotations
 
-import ctypes
-import mmap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ring_support import SPEC, SteppingClock, agree, content, pair, region
+from ring_support import SPEC, SteppingClock, agree, content, pair, region, send, take
 
-from virtio_shm import Consumer, Frame, Layout, Producer, RingError, Tap, TensorSpec, counter, interface
+from virtio_shm import Consumer, Layout, Producer, RingError, TensorSpec, counter
 from virtio_shm.errors import KINDS
-from virtio_shm.library import load
 from virtio_shm.tensor import DTYPES
-
-
-def send(producer: Producer, number: int) -> bool | None:
-    """Publish `content(number)`; None if no slot is free."""
-    array = producer.reserve(SPEC)
-    if array is None:
-        return None
-    array[...] = content(number)
-    return producer.commit()
-
-
-def take(consumer: Consumer, number: int) -> Frame:
-    frame = consumer.take()
-    assert frame is not None and frame.sequence == number
-    assert (frame.array == content(number)).all()
-    return frame
 
 
 @pytest.mark.parametrize("producer_first", [True, False])
@@ -315,124 +296,6 @@ def test_counters_are_time_weighted() -> None:
     assert (counters.occupancy, counters.high_water, counters.pushed, counters.popped) == (1, 2, 2, 1)
     assert (counters.since_ns, counters.until_ns) == (0, 400)
     assert consumer.counters.pushed == consumer.counters.popped == 1
-
-
-def kinds(events: list[Any]) -> list[tuple[str, int]]:
-    return [(event.kind, event.sequence) for event in events]
-
-
-def test_tap_sees_everything_and_writes_nothing() -> None:
-    producer, consumer, memory, clock = pair()
-    before = bytes(memory)
-    tap = Tap(memoryview(memory).toreadonly(), producer.layout)
-    assert tap.poll() == []
-    send(producer, 0), send(producer, 1)
-    published = tap.poll()
-    assert kinds(published) == [("published", 0), ("published", 1)]
-    assert published[1].payload is not None and (published[1].payload == content(1)).all()
-    assert (published[1].dtype, published[1].shape, published[1].produced_ns) == ("uint8", (4, 6), clock.now)
-    frame = take(consumer, 0)
-    taken_ns = clock.now
-    assert kinds(tap.poll()) == [("taken", 0)]
-    consumer.give_back(frame)
-    (returned,) = tap.poll()
-    assert (returned.kind, returned.sequence) == ("returned", 0)
-    assert (returned.taken_ns, returned.returned_ns) == (taken_ns, clock.now)
-    consumer.give_back(take(consumer, 1))
-    assert kinds(tap.poll()) == [("taken", 1), ("returned", 1)]
-    assert tap.poll() == []
-    driver, device = tap.counters()
-    assert (driver.pushed, driver.high_water) == (2, 2)
-    assert (device.pushed, device.popped, device.until_ns) == (2, 2, clock.now)
-    after = bytes(memory)
-    tap.poll()
-    assert bytes(memory) == after != before
-
-
-def test_tap_names_what_was_withdrawn() -> None:
-    producer, consumer, memory, _ = pair(depth=2, overflow="drop_oldest")
-    tap = Tap(memory, producer.layout)
-    log: list[tuple[str, int]] = []
-    for number in range(6):
-        send(producer, number)
-        if number == 3:
-            held = take(consumer, 2)
-        log += kinds(tap.poll())
-    consumer.give_back(held)
-    consumer.give_back(take(consumer, 5))
-    log += kinds(tap.poll())
-    assert sorted(sequence for kind, sequence in log if kind == "revoked") == [0, 1, 3, 4]
-    assert [sequence for kind, sequence in log if kind == "taken"] == [2, 5]
-    assert [sequence for kind, sequence in log if kind == "published"] == [0, 1, 2, 3, 4, 5]
-    assert producer.counters.dropped == 4
-
-
-def test_tap_counts_what_it_missed_and_follows_restarts() -> None:
-    producer, consumer, memory, _ = pair(depth=2, overflow="drop_oldest")
-    tap = Tap(memory, producer.layout)
-    for number in range(7):
-        send(producer, number)
-    lost, *seen = tap.poll()
-    assert (lost.kind, lost.count) == ("lost", 5)
-    assert kinds(seen) == [("published", 5), ("published", 6)]
-    producer.restart()
-    agree(producer, consumer)
-    send(producer, 7)
-    assert kinds(tap.poll()) == [("restarted", 0), ("published", 7)]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((3, 8), "power of two"),
-        ((1, 8), "power of two"),
-        ((65536, 8), "power of two"),
-        ((4, 0), "at least 1"),
-        ((32768, 2**18), "4 GiB"),
-    ],
-)
-def test_impossible_layouts(arguments: tuple[int, int], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Layout(*arguments)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "shape", "message"),
-    [
-        ("int4", (1,), "int4"),
-        ("int8", (1,) * 7, "7 dimensions"),
-        ("int8", (2, 0), "below 1"),
-        ("int8", (2**32,), "at most"),
-    ],
-)
-def test_impossible_tensors(dtype: str, shape: tuple[int, ...], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        TensorSpec(dtype, shape)
-
-
-@pytest.mark.parametrize(
-    ("depth", "payload"), [(2, 1), (2, 921600), (4, 64), (4, 65), (256, 921600), (32768, 1), (32768, 65)]
-)
-def test_layout_is_that_of_the_core(depth: int, payload: int) -> None:
-    layout, core = Layout(depth, payload), interface.Geometry()
-    assert load().vshm_layout_init(ctypes.addressof(core), depth, payload) == 1
-    for name, _ in core._fields_:
-        assert getattr(core, name) == getattr(layout, name), name
-    assert layout.mapping_bytes >= layout.region_bytes > layout.mapping_bytes // 2 or layout.mapping_bytes == 4096
-    assert layout.mapping_bytes & (layout.mapping_bytes - 1) == 0
-
-
-def test_memory_must_fit() -> None:
-    layout = Layout(2, 64)
-    clock = SteppingClock()
-    with pytest.raises(ValueError, match="the layout needs"):
-        Producer(mmap.mmap(-1, 64), layout, overflow="block", clock=clock)
-    with pytest.raises(ValueError, match="read-only"):
-        Consumer(memoryview(region(layout)).toreadonly(), layout, clock=clock)
-    with pytest.raises(ValueError, match="aligned"):
-        Consumer(memoryview(region(layout))[8:], layout, clock=clock)
-    with pytest.raises(ValueError, match="drop_some"):
-        Producer(region(layout), layout, overflow="drop_some", clock=clock)  # type: ignore[arg-type]
 
 
 def test_counter_moves_on() -> None:

@@ -147,7 +147,7 @@ def test_two_processes(depth: int, overflow: Any, event_index: bool) -> None:
 def test_benchmark_measures_something() -> None:
     """Every contender that is installed gets its tensors across; the figures themselves are the machine's."""
     ring = pytest.importorskip("benchmarks.ring")
-    contenders = [ring.Ring, ring.RingWithDoorbells, ring.SharedMemoryAndQueue]
+    contenders: list[Any] = [ring.Ring, ring.RingWithDoorbells, ring.SharedMemoryAndQueue]
     if ring.iceoryx2_version():
         contenders.append(ring.Iceoryx2)
     for contender in contenders:

@@ -1,0 +1,46 @@
+"""Makes docs/pictures/report*.png from the report of a run; needs chromium.
+
+sim run scenarios/ivi_camera.yaml --out /tmp/ivi_camera && python docs/make_pictures.py /tmp/ivi_camera
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+PICTURES = Path(__file__).parent / "pictures"
+WIDTH = 1280
+PARTS = {
+    "report": (r"<(nothing)", 1525),
+    "report_timeline": (r"<(header|nav|section id=\"(?!timeline)\w+\")", 835),
+}
+"""Name of each picture: what is hidden in the page, and the height of the window in pixels."""
+
+
+def photograph(page: Path, height: int, picture: Path) -> None:
+    """Write what a browser window of WIDTH x height shows of a page."""
+    with tempfile.TemporaryDirectory() as profile:
+        line = ["chromium", "--headless", "--no-sandbox", "--no-first-run", "--hide-scrollbars"]
+        line += [f"--disable-{each}" for each in ("gpu", "quic", "background-networking", "component-update", "sync")]
+        line += [f"--user-data-dir={profile}", f"--window-size={WIDTH},{height}", "--virtual-time-budget=4000"]
+        subprocess.run([*line, f"--screenshot={picture}", page.as_uri()], check=True, capture_output=True)
+    colours = Image.open(picture).convert("RGB").quantize(256, kmeans=3, dither=Image.Dither.NONE)
+    colours.save(picture, optimize=True)
+
+
+def main(run: Path) -> None:
+    """Make every picture from the report in the folder of a run."""
+    report = (run / "report.html").read_text()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (hidden, height) in PARTS.items():
+            page = Path(folder) / f"{name}.html"
+            page.write_text(re.sub(hidden, r"<\1 hidden", report))
+            photograph(page, height, PICTURES / f"{name}.png")
+
+
+main(Path(sys.argv[1]))

@@ -1,0 +1,97 @@
+"""The coordinator's end of the lockstep protocol, with a plugin that the test plays."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from machines.errors import ParticipantFailed
+from machines.qemu import lockstep
+from machines.qemu.lockstep import NO_DEADLINE, Boundary, Lockstep
+
+GRANT, DRAIN, YIELD = 1, 2, 3  # enum order_kind in plugin/lockstep.c
+
+
+class Plugin:
+    """The other end: what the C side does, packet by packet."""
+
+    def __init__(self, coordinator: Lockstep) -> None:
+        self.socket = socket.socket(fileno=os.dup(coordinator.plugin_fd))
+        self.socket.settimeout(5)
+        coordinator.handed_over()
+
+    def report(self, now_ns: int, deadline_ns: int = NO_DEADLINE, instructions: int = 0, idle: int = 0) -> None:
+        self.socket.send(struct.pack("=QQQQ", now_ns, deadline_ns, instructions, idle))
+
+    def order(self) -> tuple[int, int]:
+        kind, until_ns = struct.unpack("=QQ", self.socket.recv(64))
+        return kind, until_ns
+
+
+@pytest.fixture
+def coordinator() -> Iterator[Lockstep]:
+    made = Lockstep("guest")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plugin(coordinator: Lockstep) -> Iterator[Plugin]:
+    made = Plugin(coordinator)
+    yield made
+    made.socket.close()
+
+
+def test_a_boundary_is_read_as_it_was_written(coordinator: Lockstep, plugin: Plugin) -> None:
+    assert not coordinator.waiting()
+    plugin.report(5, 2**63, 7, 1)
+    assert coordinator.waiting()
+    assert coordinator.wait() == Boundary(5, 2**63, 7, True)
+    assert not coordinator.waiting()
+
+
+def test_orders_are_those_of_the_plugin(coordinator: Lockstep, plugin: Plugin) -> None:
+    coordinator.grant(2**40 + 1)
+    assert plugin.order() == (GRANT, 2**40 + 1)
+    plugin.report(9, idle=1)
+    assert coordinator.drain() == Boundary(9, NO_DEADLINE, 0, True)
+    assert plugin.order() == (DRAIN, 0)
+    coordinator.yield_()
+    assert plugin.order() == (YIELD, 0)
+
+
+def test_a_plugin_that_ends_is_a_failure_of_its_guest(coordinator: Lockstep, plugin: Plugin) -> None:
+    plugin.socket.close()
+    with pytest.raises(ParticipantFailed, match="guest: QEMU ended"):
+        coordinator.wait()
+    with pytest.raises(ParticipantFailed, match="guest: QEMU ended"):
+        coordinator.grant(1)
+
+
+def test_a_plugin_that_dies_with_an_order_unread_is_no_other_error(coordinator: Lockstep, plugin: Plugin) -> None:
+    coordinator.grant(1)
+    plugin.socket.close()  # the kernel answers ECONNRESET
+    with pytest.raises(ParticipantFailed, match="QEMU ended"):
+        coordinator.wait()
+
+
+@pytest.mark.parametrize("packet", [b"", b"short", bytes(31)])
+def test_half_a_report_is_a_failure(coordinator: Lockstep, plugin: Plugin, packet: bytes) -> None:
+    plugin.socket.send(packet)
+    with pytest.raises(ParticipantFailed):
+        coordinator.wait()
+
+
+def test_a_guest_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lockstep, "PATIENCE_S", 1)
+    coordinator = Lockstep("guest")
+    plugin = Plugin(coordinator)
+    with pytest.raises(ParticipantFailed, match="did not reach its boundary within 1 s"):
+        coordinator.wait()
+    plugin.socket.close()
+    coordinator.close()
+    coordinator.close()

@@ -1,0 +1,113 @@
+"""QMP errors become failures of the guest, with a monitor that the test plays."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from machines.errors import ParticipantFailed
+from machines.qemu.monitor import Monitor
+
+GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}}
+
+
+class Answering(threading.Thread):
+    """Answers like QEMU's monitor: each command with the next of `answers`; None hangs up."""
+
+    def __init__(self, monitor: Monitor, *answers: dict[str, Any] | None, greeting: bytes | None = None) -> None:
+        super().__init__(daemon=True)
+        self._socket = socket.socket(fileno=os.dup(monitor.qemu_fd))
+        self._greeting = json.dumps(GREETING).encode() + b"\n" if greeting is None else greeting
+        self._answers = [{"return": {}}, *answers]
+        self.commands: list[dict[str, Any]] = []
+        self.start()
+
+    def run(self) -> None:
+        with self._socket, self._socket.makefile("rb") as lines:
+            self._socket.sendall(self._greeting)
+            for answer in self._answers:
+                line = lines.readline()
+                if not line or answer is None:
+                    return
+                command = json.loads(line)
+                self.commands.append(command)
+                self._socket.sendall(json.dumps({**answer, "id": command["id"]}).encode() + b"\n")
+            lines.readline()
+
+
+@pytest.fixture
+def monitor() -> Iterator[Monitor]:
+    made = Monitor("guest")
+    yield made
+    made.close()
+
+
+def test_a_command_gives_its_result(monitor: Monitor) -> None:
+    qemu = Answering(monitor, {"return": {"status": "paused"}})
+    monitor.connect()
+    assert monitor.execute("query-status") == {"status": "paused"}
+    assert [command["execute"] for command in qemu.commands] == ["qmp_capabilities", "query-status"]
+
+
+def test_arguments_reach_qemu_under_their_own_names(monitor: Monitor) -> None:
+    qemu = Answering(monitor, {"return": {}})
+    monitor.connect()
+    monitor.execute("migrate-set-parameters", max_bandwidth=5)
+    assert qemu.commands[-1]["arguments"] == {"max-bandwidth": 5}
+
+
+def test_a_refusal_names_guest_and_command(monitor: Monitor) -> None:
+    Answering(monitor, {"error": {"class": "GenericError", "desc": "There is no such thing"}})
+    monitor.connect()
+    with pytest.raises(ParticipantFailed, match="guest: QMP getfd: There is no such thing"):
+        monitor.execute("getfd")
+
+
+def test_a_qemu_that_hangs_up_is_a_failure(monitor: Monitor) -> None:
+    Answering(monitor, None)
+    monitor.connect()
+    with pytest.raises(ParticipantFailed, match="guest: QMP cont"):
+        monitor.execute("cont")
+
+
+@pytest.mark.parametrize("greeting", [b"", b"no json\n", b'{"hello": 1}\n'], ids=["silence", "text", "other"])
+def test_no_greeting_is_a_failure(monitor: Monitor, greeting: bytes) -> None:
+    qemu = Answering(monitor, greeting=greeting)
+    qemu._socket.shutdown(socket.SHUT_WR)
+    with pytest.raises(ParticipantFailed, match="guest: QEMU ended before its monitor answered"):
+        monitor.connect()
+
+
+def test_a_guest_that_is_held_can_breathe_while_qemu_thinks(monitor: Monitor) -> None:
+    """The answer comes only after the caller was given the chance to release the big lock."""
+    breathed = threading.Event()
+
+    class Late(Answering):
+        def run(self) -> None:
+            with self._socket, self._socket.makefile("rb") as lines:
+                self._socket.sendall(self._greeting)
+                for wait in (False, True):
+                    command = json.loads(lines.readline())
+                    assert not wait or breathed.wait(10)
+                    self._socket.sendall(json.dumps({"return": {}, "id": command["id"]}).encode() + b"\n")
+
+    Late(monitor)
+    monitor.connect()
+    assert monitor.execute("stop", breathe=breathed.set) == {}
+
+
+def test_closing_is_possible_in_any_state() -> None:
+    unused = Monitor("guest")
+    unused.close()
+    unused.close()
+    connected = Monitor("guest")
+    Answering(connected, None)
+    connected.connect()
+    connected.close()
+    connected.close()
