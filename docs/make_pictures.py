@@ -17,7 +17,7 @@ PICTURES = Path(__file__).parent / "pictures"
 WIDTH = 1280
 PARTS = {
     "report": (r"<(nothing)", 1525),
-    "report_timeline": (r"<(header|nav|section id=\"(?!timeline)\w+\")", 835),
+    "report_timeline": (r"<(header|nav|section id=\"(?!timeline)\w+\")", 605),
 }
 """Name of each picture: what is hidden in the page, and the height of the window in pixels."""
 

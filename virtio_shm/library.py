@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from virtio_shm import interface
@@ -40,48 +41,50 @@ def sources() -> list[Path]:
     return sorted(CORE.glob("*.c"))
 
 
-def _digest(compiler: str) -> str:
-    digest = hashlib.sha256(repr((compiler, FLAGS, os.uname().machine)).encode())
-    for file in sorted(CORE.glob("*.[ch]")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def _compiler() -> str:
     for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
         found = shutil.which(name) if name else None
         if found:
             return found
-    advice = f"install one (Debian: apt install gcc) or set {OVERRIDE}"
-    raise LibraryError(f"no C compiler found (cc, gcc, clang): {advice}")
+    raise LibraryError("no C compiler found (cc, gcc, clang): install one (Debian: apt install gcc libc6-dev)")
 
 
 def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "edgesim" / "ring"
+    return (Path(base) if base else Path.home() / ".cache") / "edgesim"
 
 
-def build() -> Path:
-    """Build the shared object unless the cache has it.
+def compiled(kind: str, file_name: str, flags: Sequence[str], inputs: Sequence[Path]) -> Path:
+    """Compile a shared object unless the cache has it.
 
     Any number of processes may build at once: each writes a file of its own and renames it into place.
 
+    Parameters
+    ----------
+    kind: folder of the cache.
+    file_name: of the object.
+    flags: of the compiler.
+    inputs: C files, and the headers that they include.
+
     Returns
     -------
-    Where it lies; the directory's name is a digest of sources, compiler and flags.
+    Where it lies; the directory's name is a digest of inputs, compiler and flags.
 
     Raises
     ------
     LibraryError: no compiler, or it fails.
     """
     compiler = _compiler()
-    target = _cache() / _digest(compiler) / FILE_NAME
+    digest = hashlib.sha256(repr((compiler, tuple(flags), os.uname().machine)).encode())
+    for file in inputs:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    target = _cache() / kind / digest.hexdigest()[:16] / file_name
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(dir=target.parent, prefix=".building-")
     os.close(handle)
-    command = [compiler, *FLAGS, "-o", partial, *map(str, sources())]
+    command = [compiler, *flags, "-o", partial, *(str(file) for file in inputs if file.suffix == ".c")]
     try:
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode:
@@ -92,6 +95,11 @@ def build() -> Path:
     finally:
         Path(partial).unlink(missing_ok=True)
     return target
+
+
+def build() -> Path:
+    """Build the ring's shared object unless the cache has it; see `compiled`."""
+    return compiled("ring", FILE_NAME, FLAGS, sorted(CORE.glob("*.[ch]")))
 
 
 def path() -> Path:

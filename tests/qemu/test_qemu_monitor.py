@@ -14,31 +14,43 @@ import pytest
 from machines.errors import ParticipantFailed
 from machines.qemu.monitor import Monitor
 
-GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}}
+GREETING = b'{"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}}\n'
 
 
 class Answering(threading.Thread):
-    """Answers like QEMU's monitor: each command with the next of `answers`; None hangs up."""
+    """Answers like QEMU's monitor: each command with the next of `answers`, and then hangs up.
 
-    def __init__(self, monitor: Monitor, *answers: dict[str, Any] | None, greeting: bytes | None = None) -> None:
+    Parameters:
+        monitor: to be connected.
+        answers: after that to the negotiation.
+        before: waited for before the last answer.
+        greeting: what is said first.
+    """
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        *answers: dict[str, Any],
+        before: threading.Event | None = None,
+        greeting: bytes = GREETING,
+    ) -> None:
         super().__init__(daemon=True)
         self._socket = socket.socket(fileno=os.dup(monitor.qemu_fd))
-        self._greeting = json.dumps(GREETING).encode() + b"\n" if greeting is None else greeting
-        self._answers = [{"return": {}}, *answers]
+        self._greeting, self._before = greeting, before
+        self._answers = [{"return": {}}, *answers] if greeting == GREETING else []
         self.commands: list[dict[str, Any]] = []
         self.start()
 
     def run(self) -> None:
         with self._socket, self._socket.makefile("rb") as lines:
             self._socket.sendall(self._greeting)
-            for answer in self._answers:
-                line = lines.readline()
-                if not line or answer is None:
-                    return
-                command = json.loads(line)
+            for left in reversed(range(len(self._answers))):
+                command = json.loads(lines.readline())
+                if self._before is not None and left == 0:
+                    assert self._before.wait(10)
                 self.commands.append(command)
-                self._socket.sendall(json.dumps({**answer, "id": command["id"]}).encode() + b"\n")
-            lines.readline()
+                answer = {**self._answers[-left - 1], **({"id": command["id"]} if "id" in command else {})}
+                self._socket.sendall(json.dumps(answer).encode() + b"\n")
 
 
 @pytest.fixture
@@ -70,7 +82,7 @@ def test_a_refusal_names_guest_and_command(monitor: Monitor) -> None:
 
 
 def test_a_qemu_that_hangs_up_is_a_failure(monitor: Monitor) -> None:
-    Answering(monitor, None)
+    Answering(monitor)
     monitor.connect()
     with pytest.raises(ParticipantFailed, match="guest: QMP cont"):
         monitor.execute("cont")
@@ -78,8 +90,7 @@ def test_a_qemu_that_hangs_up_is_a_failure(monitor: Monitor) -> None:
 
 @pytest.mark.parametrize("greeting", [b"", b"no json\n", b'{"hello": 1}\n'], ids=["silence", "text", "other"])
 def test_no_greeting_is_a_failure(monitor: Monitor, greeting: bytes) -> None:
-    qemu = Answering(monitor, greeting=greeting)
-    qemu._socket.shutdown(socket.SHUT_WR)
+    Answering(monitor, greeting=greeting)
     with pytest.raises(ParticipantFailed, match="guest: QEMU ended before its monitor answered"):
         monitor.connect()
 
@@ -87,17 +98,7 @@ def test_no_greeting_is_a_failure(monitor: Monitor, greeting: bytes) -> None:
 def test_a_guest_that_is_held_can_breathe_while_qemu_thinks(monitor: Monitor) -> None:
     """The answer comes only after the caller was given the chance to release the big lock."""
     breathed = threading.Event()
-
-    class Late(Answering):
-        def run(self) -> None:
-            with self._socket, self._socket.makefile("rb") as lines:
-                self._socket.sendall(self._greeting)
-                for wait in (False, True):
-                    command = json.loads(lines.readline())
-                    assert not wait or breathed.wait(10)
-                    self._socket.sendall(json.dumps({"return": {}, "id": command["id"]}).encode() + b"\n")
-
-    Late(monitor)
+    Answering(monitor, {"return": {}}, before=breathed)
     monitor.connect()
     assert monitor.execute("stop", breathe=breathed.set) == {}
 
@@ -107,7 +108,7 @@ def test_closing_is_possible_in_any_state() -> None:
     unused.close()
     unused.close()
     connected = Monitor("guest")
-    Answering(connected, None)
+    Answering(connected)
     connected.connect()
     connected.close()
     connected.close()

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 
-from machines.cache import cache_dir
-from machines.errors import EnvironmentLacks
+from virtio_shm import library
 
 SOURCE = Path(__file__).with_name("lockstep.c")
-_FLAGS = ["-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"]
+_FLAGS = ("-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror")
 
 
 @cache
@@ -24,22 +19,6 @@ def path(api: int) -> Path:
         api: 1 or 2, see `machines.qemu.binary.QemuBinary.plugin_api`.
 
     Raises:
-        EnvironmentLacks: there is no C compiler, or it refuses.
+        LibraryError: there is no C compiler, or it refuses.
     """
-    flags = [*_FLAGS, f"-DLOCKSTEP_PLUGIN_API={api}"]
-    digest = hashlib.sha256(SOURCE.read_bytes() + " ".join(flags).encode()).hexdigest()[:16]
-    built = cache_dir("plugin", digest) / "lockstep.so"
-    if built.exists():
-        return built
-    handle, partial = tempfile.mkstemp(dir=built.parent, suffix=".partial")
-    os.close(handle)
-    try:
-        subprocess.run(["cc", *flags, "-o", partial, str(SOURCE), "-ldl"], check=True, capture_output=True, text=True)
-        Path(partial).replace(built)
-    except FileNotFoundError:
-        raise EnvironmentLacks("no C compiler: apt-get install gcc libc6-dev") from None
-    except subprocess.CalledProcessError as error:
-        raise EnvironmentLacks(f"cc cannot build {SOURCE}: {error.stderr.strip().splitlines()[-1]}") from error
-    finally:
-        Path(partial).unlink(missing_ok=True)
-    return built
+    return library.compiled("plugin", "lockstep.so", (*_FLAGS, f"-DLOCKSTEP_PLUGIN_API={api}"), [SOURCE])
