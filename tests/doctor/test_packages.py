@@ -17,7 +17,10 @@ from sim.doctor.packages import Requirement, parse, satisfies
         ("numpy<3,>=1.26", Requirement("numpy", "<3,>=1.26", "")),
         ("typing_extensions", Requirement("typing_extensions", "", "")),
         ("av>=14; extra == 'video'", Requirement("av", ">=14", "video")),
-        ('iceoryx2==0.10.0 ; python_version >= "3.10" and extra == "bench"', Requirement("iceoryx2", "==0.10.0", "bench")),
+        (
+            'iceoryx2==0.10.0 ; python_version >= "3.10" and extra == "bench"',
+            Requirement("iceoryx2", "==0.10.0", "bench"),
+        ),
     ],
 )
 def test_requirement_lines(line: str, requirement: Requirement) -> None:

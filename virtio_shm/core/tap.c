@@ -247,6 +247,8 @@ int vshm_tap_poll(struct vshm_tap *tap, struct vshm_tap_event *event)
     vshm_clear(event, sizeof *event);
     if (tap->phase == LOOK) {
         const uint32_t epoch = vshm_acquire32(&tap->driver->epoch);
+        if (!epoch && tap->epoch) /* 0 is before any start: who was there once never goes back to it */
+            return fail(tap, VSHM_K_HEADER, epoch, tap->epoch);
         if (!(vshm_acquire32(&tap->driver->status) & VSHM_S_DRIVER_OK))
             return 0;
         if (epoch != tap->epoch) {
