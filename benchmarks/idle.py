@@ -1,6 +1,6 @@
 """Two Linux guests that do nothing for one virtual minute.
 
-    python -m benchmarks.idle [--rounds 5]
+python -m benchmarks.idle [--rounds 5]
 """
 
 from __future__ import annotations

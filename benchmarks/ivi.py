@@ -1,6 +1,6 @@
 """A warm run of the IVI camera scenario, 10 virtual seconds.
 
-    python -m benchmarks.ivi [--rounds 3]
+python -m benchmarks.ivi [--rounds 3]
 """
 
 from __future__ import annotations

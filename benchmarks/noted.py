@@ -1,6 +1,6 @@
 """The command `sim`, which also notes in a file at which monotonic time it saw the first tensor taken.
 
-    python -m benchmarks.noted FILE run scenarios/ivi_camera.yaml
+python -m benchmarks.noted FILE run scenarios/ivi_camera.yaml
 """
 
 from __future__ import annotations

@@ -21,9 +21,6 @@ LEAST_OVERLAP = 0.3
 #: A track is believed after this many detections, and given up after this many pictures without one.
 BELIEVED, PATIENCE = 3, 5
 
-#: A box is drawn for this many pictures without a detection, so that it does not flicker.
-LINGER = 1
-
 #: Share of a new detection in a track's box; the rest is where the track was.
 FRESH = 0.7
 
@@ -162,7 +159,7 @@ class HeadUnit:
         self._listed = [t for t in reversed(tracks) if t.number not in listed] + self._listed
         del self._listed[LINES:]
         enlarge(preview, self._picture[:, :VIEW])
-        drawn = [track for track in tracks if track.missed <= LINGER]
+        drawn = [track for track in tracks if not track.missed]
         for track in drawn:
             self._frame(track)
         for track in drawn:  # after all boxes, so that no box covers a digit

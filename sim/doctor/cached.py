@@ -39,7 +39,7 @@ def look(qemu: QemuBinary | None) -> Cached:
     if qemu is not None:
         compiled.append(_compiled("plugin", lambda: plugin.path(qemu.plugin_api)))
     works = all(each.state is State.OK for each in compiled)
-    found = _image() if compiled[0].state is State.OK else None
+    found = image.find() if compiled[0].state is State.OK else None
     described = _absent() if found is None else _described(found)
     return Cached([*compiled, described, _snapshots()], works, found is not None)
 
@@ -51,12 +51,6 @@ def _compiled(name: str, build: Callable[[], Path]) -> Finding:
         reason = str(error).partition(": apt-get")[0]
         return Finding(AREA, name, State.BROKEN, reason, True, "apt-get install gcc libc6-dev")
     return Finding(AREA, name, State.OK, str(path), True, facts={"path": str(path)})
-
-
-def _image() -> image.Image | None:
-    from guests.linux import recipe
-
-    return image._find(recipe.base_digest())
 
 
 def _absent() -> Finding:

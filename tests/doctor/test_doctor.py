@@ -95,7 +95,11 @@ def test_a_qemu_that_lacks_a_symbol(tmp_path: Path) -> None:
 def test_a_qemu_whose_clock_is_not_exact(tmp_path: Path, few_tools: Path) -> None:
     real = few_tools / "qemu-system-x86_64"
     script = f"""[ "$1" = --version ] && exec {real} --version
-    for argument do shift; case $argument in shift=0,*) argument=shift=1,sleep=off ;; esac; set -- "$@" "$argument"; done
+    for argument do
+        shift
+        case $argument in shift=0,*) argument=shift=1,sleep=off ;; esac
+        set -- "$@" "$argument"
+    done
     exec {real} "$@" """
     code, found = findings(SIM_QEMU=program(tmp_path, script))
     assert code == 3 and lacking(found) == {"virtual"}

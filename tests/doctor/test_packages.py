@@ -18,7 +18,7 @@ from sim.doctor.packages import Requirement, parse, satisfies
         ("typing_extensions", Requirement("typing_extensions", "", "")),
         ("av>=14; extra == 'video'", Requirement("av", ">=14", "video")),
         (
-            'iceoryx2==0.10.0 ; python_version >= "3.10" and extra == "bench"',
+            'iceoryx2==0.10.0 ; python_version > "3" and extra == "bench"',
             Requirement("iceoryx2", "==0.10.0", "bench"),
         ),
     ],

@@ -60,11 +60,11 @@ def test_goals_are_met_with_margin_over_many_drives(plates: Detector) -> None:
         values = [result[name] for result in results]
         print(f"{name:15} mean {np.mean(values):.3f}  least {min(values):.3f}")
     print(np.sum([result["confusion"] for result in results], axis=0))
-    assert min(result["mean_iou"] for result in results) >= 0.65
-    assert np.mean([result["mean_iou"] for result in results]) >= 0.75
-    assert min(result["class_accuracy"] for result in results) >= 0.9
+    assert min(result["mean_iou"] for result in results) >= 0.8
+    assert np.mean([result["mean_iou"] for result in results]) >= 0.87
+    assert min(result["class_accuracy"] for result in results) >= 0.87  # one odd digit costs a drive several percent
     assert np.mean([result["class_accuracy"] for result in results]) >= 0.95
-    assert np.mean([result["precision"] for result in results]) >= 0.9
+    assert np.mean([result["precision"] for result in results]) >= 0.97
 
 
 def test_the_same_frame_gives_the_same_bytes(plates: Detector) -> None:

@@ -42,15 +42,26 @@ class Answering(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        with self._socket, self._socket.makefile("rb") as lines:
+        with self._socket:
             self._socket.sendall(self._greeting)
             for left in reversed(range(len(self._answers))):
-                command = json.loads(lines.readline())
+                command = self._command()
                 if self._before is not None and left == 0:
                     assert self._before.wait(10)
                 self.commands.append(command)
                 answer = {**self._answers[-left - 1], **({"id": command["id"]} if "id" in command else {})}
                 self._socket.sendall(json.dumps(answer).encode() + b"\n")
+
+    def _command(self) -> dict[str, Any]:
+        """Read one JSON object; clients need not end it with a new line."""
+        text = b""
+        while True:
+            text += self._socket.recv(4096)
+            try:
+                command: dict[str, Any] = json.loads(text)
+            except ValueError:
+                continue
+            return command
 
 
 @pytest.fixture
