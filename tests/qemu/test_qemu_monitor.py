@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -93,10 +94,24 @@ def test_a_refusal_names_guest_and_command(monitor: Monitor) -> None:
 
 
 def test_a_qemu_that_hangs_up_is_a_failure(monitor: Monitor) -> None:
-    Answering(monitor)
+    Answering(monitor, {"return": {}})
     monitor.connect()
+    monitor.execute("query-status")
     with pytest.raises(ParticipantFailed, match="guest: QMP cont"):
         monitor.execute("cont")
+
+
+def test_a_qemu_that_ends_while_it_negotiates_is_a_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    """It may end at any moment, also at the one in which the client counts itself connected."""
+    for _ in range(20):
+        monitor = Monitor("guest")
+        Answering(monitor)
+        with pytest.raises(ParticipantFailed, match="guest: Q"):
+            monitor.connect()
+            monitor.execute("cont")
+        monitor.close()
+    gc.collect()
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("greeting", [b"", b"no json\n", b'{"hello": 1}\n'], ids=["silence", "text", "other"])
@@ -119,7 +134,8 @@ def test_closing_is_possible_in_any_state() -> None:
     unused.close()
     unused.close()
     connected = Monitor("guest")
-    Answering(connected)
+    Answering(connected, {"return": {}})
     connected.connect()
+    connected.execute("query-status")
     connected.close()
     connected.close()
