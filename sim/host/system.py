@@ -85,10 +85,11 @@ def build(
         guest = guests[machine.name] = LinuxGuest(machine, partial(_hear, record.partitions, machine.name))
         hold.callback(guest.stop)
         record.partitions[machine.name] = _partition_record(scenario, machine, start)
+    progress("loading services")
+    _begin_arming(scenario, guests)
     # Only now may anything be written to a channel: regions are part of a snapshot, and restoring one overwrites them.
     devices = {name: _device(scenario, name, channels, record) for name in scenario.devices}
-    progress("loading services")
-    _arm(scenario, guests)
+    _arm(guests)
     return System(guests, devices, channels)
 
 
@@ -170,12 +171,17 @@ def _hear(partitions: Mapping[str, PartitionRecord], name: str, message: Mapping
     )
 
 
-def _arm(scenario: Scenario, guests: Mapping[str, LinuxGuest]) -> None:
-    """Hand every guest its services and run all until they have loaded them; none touches a channel yet, so at once."""
+def _begin_arming(scenario: Scenario, guests: Mapping[str, LinuxGuest]) -> None:
+    """Hand every guest its services and let it begin to load them."""
     for name, guest in guests.items():
         guest.post(pack(scenario, name))
+        guest.arm_step(_ARM_STEP_NS)
+
+
+def _arm(guests: Mapping[str, LinuxGuest]) -> None:
+    """Run all guests until they have loaded their services; none touches a channel yet, so at once."""
     arming = list(guests.values())
     while arming:
-        arming = [guest for guest in arming if guest.arm_step(_ARM_STEP_NS)]
         for guest in arming:
             guest.arm_settle()
+        arming = [guest for guest in arming if guest.arm_step(_ARM_STEP_NS)]
