@@ -61,11 +61,14 @@ def _guarded(command: Command) -> Command:
 def _explain(error: Exception) -> tuple[str, int] | None:
     """Return message and exit code of an error that a user can do something about. Imported here: it is slow."""
     from machines.errors import EnvironmentLacks, ParticipantFailed
+    from sim.commands.console import FolderInUse
     from sim.scenario.problem import ScenarioErrors
     from virtio_shm.errors import LibraryError
 
     if isinstance(error, ScenarioErrors):
         return str(error), EXIT_USAGE
+    if isinstance(error, FolderInUse):
+        return f"sim: {error}", EXIT_USAGE
     if isinstance(error, (EnvironmentLacks, LibraryError)):
         return f"sim: {error}", EXIT_ENVIRONMENT
     if isinstance(error, ParticipantFailed):

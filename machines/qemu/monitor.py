@@ -43,7 +43,8 @@ class Monitor:
         self._client.logger.disabled = True
         try:
             self._loop.run_until_complete(asyncio.wait_for(self._client.connect(self._ours), 30))
-        except (QMPError, OSError, EOFError, asyncio.TimeoutError) as error:
+        except (QMPError, OSError, EOFError, asyncio.TimeoutError, AssertionError) as error:
+            # AssertionError: qemu.qmp 0.0.6 asserts that the peer is still there when its negotiation ends
             self._client = None
             raise ParticipantFailed(self._name, "QEMU ended before its monitor answered") from error
 

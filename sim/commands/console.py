@@ -17,13 +17,20 @@ LOCK = ".running"
 _POLL_S = 0.2
 
 
+class FolderInUse(Exception):
+    """Raised when a folder is to take a second run while one goes on in it."""
+
+
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[None]:
     """Mark a run's folder as that of a run that goes on; the kernel takes the mark away if the process is killed.
 
     Raises:
+        FolderInUse: another run goes on in it.
         OSError: the folder cannot be written.
     """
+    if locks.is_held(folder / LOCK):
+        raise FolderInUse(f"{folder}: another run goes on in this folder; choose another --out")
     with locks.holding(folder / LOCK):
         try:
             yield

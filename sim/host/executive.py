@@ -20,7 +20,7 @@ from sim.host.channel import Channel, End
 from sim.host.trace import Trace
 
 _ROUNDS_LIMIT = 1000
-"""Rounds of native devices answering each other at one boundary before that counts as a loop without end."""
+"""Rounds of native devices answering each other at one boundary; beyond it is a loop without end."""
 
 
 class Executive:
@@ -124,6 +124,9 @@ class Executive:
                 self._observe(device, self.now_ns)
                 self._route(device)
                 self._blame(device)
+        else:
+            for device in acting:
+                self._fail(ParticipantFailed(device.name, f"did not come to rest in {_ROUNDS_LIMIT} rounds"))
         for guest in self._guests:
             vectors = sorted(self._due.pop(guest.name, ()))
             if vectors:

@@ -177,7 +177,6 @@ def test_devices_that_ring_each_other_for_ever_are_stopped() -> None:
     bench.run(3 * MS)
     assert bench.boundaries == [1 * MS, 2 * MS, 3 * MS]
     assert len(one.granted) < 10_000
-    assert bench.failures, "two devices that never come to rest are worth a word"
 
 
 # -- failures ------------------------------------------------------------------------------------------------------------

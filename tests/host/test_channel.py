@@ -1,0 +1,370 @@
+"""What the host sees of a channel: every message, receipt and drop, and who lied."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from machines.errors import ParticipantFailed
+from machines.memory import SharedRegion
+from sim.host.channel import Channel, End, Published
+from sim.host.trace import Trace
+from virtio_shm import Consumer, Frame, Layout, Producer, RingError
+
+from .participants import MS, SPEC, US, record
+
+DEPTH = 4
+
+
+class Wired:
+    """A channel with a real producer and a real consumer, whose common clock a test sets."""
+
+    def __init__(self, overflow: str = "block", depth: int = DEPTH) -> None:
+        self.now_ns = 0
+        self.layout = Layout.for_tensor(SPEC, depth)
+        self.region = SharedRegion("wired", self.layout.mapping_bytes)
+        self.region.close()
+        clock = self.clock
+        self.producer = Producer(self.region.view, self.layout, overflow=overflow, clock=clock)  # type: ignore[arg-type]
+        self.consumer = Consumer(self.region.view, self.layout, spec=SPEC, clock=clock)
+        self.trace = Trace()
+        self.channel = Channel("wired", self.region, self.layout, End("source", 1), End("target", 1), record())
+        self.messages = self.channel.record.messages
+        self.negotiate()
+
+    def clock(self) -> int:
+        return self.now_ns
+
+    def negotiate(self) -> None:
+        """Bring both ends into a session."""
+        for _ in range(6):
+            self.producer.poll_ready()
+            self.consumer.poll_ready()
+        assert self.producer.poll_ready() and self.consumer.poll_ready()
+
+    def send(self, value: int, **origin: int) -> bool:
+        """Publish a tensor that is filled with one value; False if the ring refused it."""
+        slot = self.producer.reserve(SPEC)
+        if slot is None:
+            return False
+        slot[:] = value
+        self.producer.commit(**origin)
+        return True
+
+    def take(self) -> Frame:
+        frame = self.consumer.take()
+        assert frame is not None
+        return frame
+
+    def observe(self, now_ns: int, actor: str = "source") -> None:
+        """Look from a boundary."""
+        self.now_ns = now_ns
+        self.channel.observe(now_ns, self.trace, actor)
+
+    @property
+    def kinds(self) -> list[str]:
+        """What the trace says, without times and facts."""
+        return [line.split()[1] for line in self.trace.lines]
+
+
+def test_the_life_of_a_tensor() -> None:
+    wired = Wired()
+    seen: list[tuple[int, bytes]] = []
+    wired.channel.observers.append(lambda published: seen.append((published.sequence, published.array.tobytes())))
+    wired.now_ns = 300 * US
+    wired.send(7, origin_sequence=41, origin_ns=100 * US)
+    wired.observe(1 * MS)
+    assert seen == [(0, bytes([7]) * 16)]
+    wired.now_ns = 1_200 * US
+    frame = wired.take()
+    wired.observe(2 * MS, "target")
+    wired.now_ns = 2_500 * US
+    wired.consumer.give_back(frame)
+    wired.observe(3 * MS, "target")
+    (message,) = wired.messages
+    assert (message.sequence, message.produced_ns, message.origin_sequence, message.origin_ns) == (0, 300 * US, 41, 100 * US)
+    assert (message.taken_ns, message.returned_ns, message.dropped, message.bytes) == (1_200 * US, 2_500 * US, False, 16)
+    assert wired.kinds == ["tensor", "taken", "returned"]
+    assert wired.trace.lines[0].startswith("1000000 tensor wired 0 300000 41 100000 uint8 16 ")
+
+
+def test_looking_again_sees_nothing_new() -> None:
+    wired = Wired()
+    wired.send(1)
+    wired.observe(1 * MS)
+    digest = wired.trace.digest
+    wired.observe(2 * MS)
+    assert wired.trace.digest == digest
+
+
+def test_what_came_and_went_between_two_looks_is_whole() -> None:
+    wired = Wired()
+    wired.now_ns = 10
+    wired.send(1)
+    wired.now_ns = 20
+    wired.consumer.give_back(wired.take())
+    wired.observe(1 * MS)
+    (message,) = wired.messages
+    assert (message.produced_ns, message.taken_ns, message.returned_ns) == (10, 20, 20)
+
+
+def test_the_hash_is_that_of_the_content() -> None:
+    wired = Wired()
+    for value in (1, 2, 1):
+        wired.send(value)
+    wired.observe(1 * MS)
+    one, two, three = (message.hash for message in wired.messages)
+    assert one == three != two
+
+
+def test_a_blocking_ring_drops_nothing() -> None:
+    wired = Wired("block")
+    assert [wired.send(value) for value in range(6)] == [True] * 4 + [False] * 2
+    wired.observe(1 * MS)
+    wired.consumer.give_back(wired.take())
+    assert wired.send(4)
+    wired.observe(2 * MS)
+    assert [message.sequence for message in wired.messages] == [0, 1, 2, 3, 4]
+    assert wired.channel.record.dropped == 0
+
+
+def test_drop_newest_leaves_gaps_that_are_counted() -> None:
+    wired = Wired("drop_newest")
+    assert [wired.send(value) for value in range(6)] == [True] * 4 + [False] * 2
+    wired.observe(1 * MS)
+    wired.consumer.give_back(wired.take())
+    wired.now_ns = 1_100 * US
+    assert wired.send(6)
+    wired.observe(2 * MS)
+    assert [message.sequence for message in wired.messages] == list(range(7))
+    assert [message.sequence for message in wired.messages if message.dropped] == [4, 5]
+    assert wired.channel.record.dropped == wired.producer.counters.dropped == 2
+
+
+def test_what_is_refused_last_counts_too() -> None:
+    """A consumer that has stopped: nothing is ever published again, yet tensors are lost all the time."""
+    wired = Wired("drop_newest")
+    for value in range(10):
+        wired.send(value)
+        wired.observe((value + 1) * MS)
+    wired.channel.conclude()
+    assert wired.channel.record.dropped == 6
+    assert wired.channel.record.published == 10
+
+
+def test_drop_oldest_withdraws_what_was_not_taken() -> None:
+    wired = Wired("drop_oldest")
+    for value in range(6):
+        wired.now_ns = value * MS
+        assert wired.send(value)
+        wired.observe(value * MS)
+    assert [message.sequence for message in wired.messages if message.dropped] == [0, 1]
+    assert [message.returned_ns for message in wired.messages if message.dropped] == [4 * MS, 5 * MS]
+    assert wired.take().array[0] == 2
+    wired.observe(6 * MS, "target")
+    assert wired.channel.record.dropped == wired.producer.counters.dropped == 2
+    assert wired.kinds.count("revoked") == 2
+
+
+def test_what_nobody_saw_is_not_called_dropped() -> None:
+    """Two services of one guest are both ends of a channel: more than a ring's depth can pass within a quantum."""
+    wired = Wired("block")
+    for value in range(3 * DEPTH):
+        wired.now_ns = value * US
+        wired.send(value)
+        wired.consumer.give_back(wired.take())
+    wired.observe(1 * MS)
+    assert wired.channel.record.dropped == 0
+    assert wired.kinds.count("tensor") == DEPTH
+    wired.send(0)
+    wired.observe(2 * MS)
+    assert wired.channel.record.published == 3 * DEPTH + 1
+
+
+def test_a_consumer_that_restarts_loses_what_was_under_way_and_no_more() -> None:
+    wired = Wired("block")
+    for value in range(3):
+        wired.send(value)
+        wired.observe(1 * MS)
+        if value < 2:
+            wired.consumer.give_back(wired.take())
+            wired.observe(1 * MS, "target")
+    wired.now_ns = 2 * MS
+    wired.consumer.restart()
+    wired.negotiate()
+    wired.observe(2 * MS, "target")
+    wired.send(3)
+    wired.consumer.give_back(wired.take())
+    wired.observe(3 * MS)
+    assert "session" in wired.kinds
+    delivered = [message for message in wired.messages if message.taken_ns is not None]
+    dropped = [message for message in wired.messages if message.dropped]
+    assert (len(wired.messages), len(delivered), len(dropped)) == (4, 3, 1)
+    assert wired.channel.record.occupancy_max == 1
+    assert wired.channel.record.steps()[-1][1] == 0
+
+
+def test_counters_are_what_the_ends_say() -> None:
+    wired = Wired()
+    for value in range(3):
+        wired.send(value)
+    wired.consumer.give_back(wired.take())
+    wired.observe(1 * MS)
+    wired.producer.poll_ready()
+    wired.producer.reserve(SPEC)  # takes back what was returned
+    wired.channel.conclude()
+    producer, consumer = wired.channel.record.producer, wired.channel.record.consumer
+    assert (producer.pushed, producer.popped, producer.high_water) == (3, 1, 3)
+    assert (consumer.pushed, consumer.popped) == (1, 1)
+
+
+# -- lies ----------------------------------------------------------------------------------------------------------------
+
+
+def poke(wired: Wired, offset: int, form: str, *values: int) -> None:
+    """Write into the region as a guest with a debugger would."""
+    struct.pack_into(form, wired.region.view, offset, *values)
+
+
+Damage = Callable[[Wired], None]
+
+
+def _frame(field: int, form: str, *values: int) -> Damage:
+    """Damage a field of the frame header of the first slot that is used."""
+
+    def damage(wired: Wired) -> None:
+        address = struct.unpack_from("<Q", wired.region.view, wired.layout.descriptors)[0]
+        poke(wired, address + field, form, *values)
+
+    return damage
+
+
+DAMAGES: dict[str, tuple[Damage, str]] = {
+    "available index": (lambda wired: poke(wired, wired.layout.available + 2, "<H", 0x7FFF), "available_index"),
+    "descriptor id": (lambda wired: poke(wired, wired.layout.available + 4, "<H", 999), "descriptor_id"),
+    "address": (lambda wired: poke(wired, wired.layout.descriptors, "<Q", 2**40), "descriptor_address"),
+    "length": (lambda wired: poke(wired, wired.layout.descriptors + 8, "<I", 2**31), "descriptor_length"),
+    "magic": (_frame(0, "<I", 0), "frame_header"),
+    "dtype": (_frame(6, "<B", 77), "frame_tensor"),
+    "rank": (_frame(7, "<B", 255), "frame_tensor"),
+    "extent": (_frame(8, "<I", 2**32 - 1), "frame_"),
+    "payload": (_frame(44, "<I", 2**32 - 1), "frame_bytes"),
+    "future": (_frame(56, "<Q", 2**63), "a tensor of 9223372036854775808 ns at 1000000 ns"),
+    "sequence": (_frame(48, "<Q", 2**64 - 1), "sequence 18446744073709551615 after -1"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_lie_of_the_producer_is_told_once(damage: str) -> None:
+    spoil, words = DAMAGES[damage]
+    wired = Wired()
+    wired.send(1)
+    spoil(wired)
+    with pytest.raises(ParticipantFailed, match=words) as caught:
+        wired.observe(1 * MS, "source")
+    assert caught.value.participant == "source"
+    assert "channel wired" in caught.value.reason
+    assert "\n" not in str(caught.value)
+    wired.observe(2 * MS)
+    assert not wired.messages
+
+
+def test_a_sequence_that_goes_back_is_a_lie() -> None:
+    wired = Wired()
+    wired.send(1)
+    wired.send(2)
+    wired.observe(1 * MS)
+    wired.send(3)
+    second = wired.layout.descriptors + 2 * 16
+    address = struct.unpack_from("<Q", wired.region.view, second)[0]
+    poke(wired, address + 48, "<Q", 0)
+    with pytest.raises(ParticipantFailed, match="sequence 0 after 1"):
+        wired.observe(2 * MS)
+
+
+@pytest.mark.parametrize("taken_ns", [0, 999, 5 * MS])
+def test_a_receipt_from_another_time_is_a_lie(taken_ns: int) -> None:
+    wired = Wired()
+    wired.now_ns = 1_000
+    wired.send(1)
+    wired.observe(1 * MS)
+    wired.take()
+    poke(wired, wired.layout.receipts + 8, "<Q", taken_ns)
+    with pytest.raises(ParticipantFailed, match=f"taken at {taken_ns} ns") as caught:
+        wired.observe(2 * MS, "target")
+    assert caught.value.participant == "target"
+
+
+def test_a_receipt_for_what_never_was_is_a_lie() -> None:
+    wired = Wired()
+    wired.send(1)
+    wired.observe(1 * MS)
+    wired.take()
+    poke(wired, wired.layout.receipts, "<Q", 12345)
+    with pytest.raises(ParticipantFailed, match="tensor 12345") as caught:
+        wired.observe(2 * MS, "target")
+    assert caught.value.participant == "target"
+
+
+def test_who_ran_is_blamed_whatever_it_damaged() -> None:
+    """The consumer damages what only the producer may write: nobody else can have done it."""
+    wired = Wired()
+    wired.send(1)
+    wired.observe(1 * MS)
+    wired.region.view[:512] = b"\xa5" * 512
+    with pytest.raises(ParticipantFailed) as caught:
+        wired.observe(2 * MS, "target")
+    assert caught.value.participant == "target"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_damage_is_a_failure_or_nothing(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    wired = Wired("drop_oldest")
+    region = np.frombuffer(wired.region.view, np.uint8)
+    for turn in range(200):
+        try:
+            wired.send(turn % 250)
+            if turn % 2:
+                wired.consumer.give_back(wired.take())
+        except (RingError, AssertionError, ValueError):
+            pass  # the ends see the damage, too
+        at = int(random.integers(0, wired.layout.slots + 200))
+        region[at : at + int(random.integers(1, 9))] ^= random.integers(1, 256, dtype=np.uint8)
+        try:
+            wired.observe(turn * MS, "source")
+        except ParticipantFailed as failure:
+            assert failure.participant == "source"
+            break
+    assert len(wired.messages) <= 400
+
+
+def test_a_liar_cannot_fill_the_hosts_memory() -> None:
+    """Sequence numbers that jump by the most that is believed, again and again, cost next to nothing."""
+    wired = Wired()
+    with pytest.raises(ParticipantFailed):
+        for turn in range(1, 50):
+            wired.send(1)
+            number = (turn - 1) % DEPTH
+            address = struct.unpack_from("<Q", wired.region.view, wired.layout.descriptors + 16 * number)[0]
+            poke(wired, address + 48, "<Q", turn * 900_000)
+            wired.observe(turn * MS)
+            wired.consumer.give_back(wired.take())
+            wired.observe(turn * MS, "target")
+            if len(wired.messages) > 2_000_000:
+                pytest.fail(f"{len(wired.messages)} records after {turn} tensors")
+
+
+def test_an_observers_refusal_is_passed_on() -> None:
+    wired = Wired()
+
+    def refuse(published: Published) -> None:
+        raise ParticipantFailed("source", f"sent {published.array[0]}")
+
+    wired.channel.observers.append(refuse)
+    wired.send(9)
+    with pytest.raises(ParticipantFailed, match="source: sent 9"):
+        wired.observe(1 * MS)
