@@ -1,8 +1,4 @@
-"""The command line: one function per command, each in a file of its own under `sim.commands`.
-
-Exit codes: 0 passed, 1 an expectation failed or a guest did not get to run, 2 bad scenario or usage, 3 the environment
-lacks something, 130 interrupted.
-"""
+"""The command line: one function per command, each in a file of its own under `sim.commands`."""
 
 from __future__ import annotations
 
@@ -15,6 +11,8 @@ from types import FrameType
 from typing import Annotated
 
 import typer
+
+from sim.exit_codes import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,8 +27,6 @@ images_app = typer.Typer(
     help="Build, list and prune guest images and snapshots.",
 )
 app.add_typer(images_app, name="images")
-
-EXIT_PASSED, EXIT_FAILED, EXIT_USAGE, EXIT_ENVIRONMENT, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 

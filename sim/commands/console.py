@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from machines import locks
-from sim.cli import EXIT_PASSED, EXIT_USAGE
+from sim.exit_codes import EXIT_PASSED, EXIT_USAGE
 
 LOCK = ".running"
 """File of a run's folder that the run holds locked as long as it goes on."""

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from machines.qemu import kvm
-from sim.cli import EXIT_ENVIRONMENT, EXIT_PASSED
 from sim.doctor import backends, computer, packages, programs
 from sim.doctor.finding import Finding, State
+from sim.exit_codes import EXIT_ENVIRONMENT, EXIT_PASSED
 
 _STYLES = {"ok": "green", "-": "dim", "MISSING": "bold red", "BROKEN": "bold red"}
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.cli import EXIT_FAILED, EXIT_PASSED, EXIT_USAGE
+from sim.exit_codes import EXIT_FAILED, EXIT_PASSED, EXIT_USAGE
 from sim.report.record import ExpectationRecord, RunRecord
 
 if TYPE_CHECKING:

@@ -1,0 +1,13 @@
+"""What the command line's exit codes mean."""
+
+from __future__ import annotations
+
+EXIT_PASSED = 0
+EXIT_FAILED = 1
+"""An expectation does not hold, or a guest or a service failed."""
+EXIT_USAGE = 2
+"""The scenario or the usage is wrong; nothing was started."""
+EXIT_ENVIRONMENT = 3
+"""The computer lacks something that is needed."""
+EXIT_INTERRUPTED = 130
+"""Ctrl-C or SIGTERM: 128 and the number of SIGINT, as a shell says it."""
