@@ -17,8 +17,8 @@ from virtio_shm import Layout, RingError, Tap, TapEvent
 
 _HASH_BYTES = 16
 
-_MOST_MISSED = 1_000_000
-"""Sequence numbers that may be left out at once by a producer whose ring is full; more is nonsense."""
+_MOST_MISSED = 100_000
+"""Tensors that a producer may count in a run without the host having seen them; each costs a record."""
 
 
 class End(NamedTuple):
@@ -71,6 +71,10 @@ class Channel:
         self._tap = Tap(region.view, layout)
         self._live: dict[int, MessageRecord] = {}
         self._next_sequence = 0
+        self._may_begin_anew = False
+        self._unseen = 0
+        self._missed = 0
+        self._ghosts: list[MessageRecord] = []
         self._broken = False
         self.taken = False
 
@@ -111,22 +115,33 @@ class Channel:
             self._published(now_ns, event, trace)
         elif event.kind == "restarted":
             trace.add(now_ns, "session", self.name, event.count)
-            self._live.clear()
-            self._next_sequence = 0
+            self._restarted(now_ns)
         elif event.kind == "lost":
             trace.add(now_ns, "lost", self.name, event.count)
+            self._unseen += event.count
         else:
             self._moved(now_ns, event, trace)
 
+    def _restarted(self, now_ns: int) -> None:
+        """Note that one end has started again: what was under way is lost, and numbers may begin anew."""
+        for message in self._live.values():
+            message.dropped = message.taken_ns is None
+            message.returned_ns = now_ns
+        self._live.clear()
+        self._may_begin_anew = True
+
     def _published(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
-        """Note a tensor, and those before it that the producer counted but a full ring did not take."""
+        """Note a tensor, and those before it that the host did not see."""
         self._must(event.produced_ns <= now_ns, f"a tensor of {event.produced_ns} ns at {now_ns} ns")
+        if self._may_begin_anew and event.sequence < self._next_sequence:
+            self._next_sequence = event.sequence
+        self._may_begin_anew = False
         missed = event.sequence - self._next_sequence
-        self._must(0 <= missed <= _MOST_MISSED, f"sequence {event.sequence} after {self._next_sequence - 1}")
-        for sequence in range(self._next_sequence, event.sequence):
-            at_ns = event.produced_ns
-            self.record.messages.append(MessageRecord(sequence, at_ns, returned_ns=at_ns, dropped=True))
-        self._next_sequence = event.sequence + 1
+        self._must(
+            0 <= missed <= _MOST_MISSED - self._missed, f"sequence {event.sequence} after {self._next_sequence - 1}"
+        )
+        self._miss(missed, event.produced_ns)
+        self._next_sequence += 1
         assert event.payload is not None
         digest = hashlib.blake2b(event.payload.data, digest_size=_HASH_BYTES).hexdigest()
         message = MessageRecord(
@@ -145,6 +160,18 @@ class Channel:
         published = Published(*stamps, event.payload)
         for observer in self.observers:
             observer(published)
+
+    def _miss(self, count: int, at_ns: int) -> None:
+        """Note tensors that came and went between two looks, or that a full ring refused."""
+        for _ in range(count):
+            refused = not self._unseen
+            self._unseen -= not refused
+            message = MessageRecord(self._next_sequence, at_ns, returned_ns=at_ns, dropped=refused)
+            self.record.messages.append(message)
+            if not refused:
+                self._ghosts.append(message)
+            self._next_sequence += 1
+        self._missed += count
 
     def _moved(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         """Note that a tensor was taken, given back or withdrawn."""
@@ -180,7 +207,13 @@ class Channel:
             raise _Impossible(claim)
 
     def conclude(self) -> None:
-        """Note at the end of a run what the two ends counted themselves."""
+        """Note at the end of a run what the two ends counted themselves, and drops that the host did not see happen."""
         for counters, end in zip(self._tap.counters(), (self.record.producer, self.record.consumer), strict=True):
             for name in ("pushed", "popped", "dropped", "kicks", "stalls", "high_water", "occupancy_ns"):
                 setattr(end, name, getattr(counters, name))
+        dropped = max(0, min(self.record.producer.dropped - self.record.dropped, _MOST_MISSED - self._missed))
+        if self.record.overflow == "drop_oldest":
+            for ghost in self._ghosts[:dropped]:
+                ghost.dropped = True
+        else:
+            self._miss(dropped, self.record.messages[-1].produced_ns if self.record.messages else 0)

@@ -86,13 +86,16 @@ class Executive:
     def _run_guests(self, target_ns: int) -> None:
         """Run every guest that has something to do before `target_ns` up to it."""
         due = [guest for guest in self._guests if guest.wake_ns < target_ns]
+        seen = {guest.name: Trace() for guest in due}
         for wave in self._waves(due):
             for guest in wave:
                 self._attempt(guest, partial(guest.grant, target_ns))
             for guest in wave:
                 self._at_ns[guest.name] = target_ns
                 self._attempt(guest, guest.settle)
-                self._observe(guest, target_ns)
+                self._observe(guest, target_ns, seen[guest.name])
+        for guest in due:  # in the order of the scenario, whoever ran with whom
+            self._trace.lines += seen[guest.name].lines
 
     def _waves(self, due: Sequence[Participant]) -> list[list[Participant]]:
         """Split guests into groups that run at once: none shares a channel with another of its group."""
@@ -121,7 +124,7 @@ class Executive:
             for device in acting:
                 device.grant(self.now_ns)
                 self._attempt(device, device.settle)
-                self._observe(device, self.now_ns)
+                self._observe(device, self.now_ns, self._trace)
                 self._route(device)
                 self._blame(device)
         else:
@@ -152,10 +155,10 @@ class Executive:
             self._trace.add(self.now_ns, "doorbell", channel.name, source.participant, target.participant)
             self._on_doorbell(self.now_ns, source, target, channel)
 
-    def _observe(self, participant: Participant, now_ns: int) -> None:
+    def _observe(self, participant: Participant, now_ns: int, trace: Trace) -> None:
         for channel in self._of[participant.name]:
             try:
-                channel.observe(now_ns, self._trace, participant.name)
+                channel.observe(now_ns, trace, participant.name)
             except ParticipantFailed as failure:
                 self._fail(failure)
 

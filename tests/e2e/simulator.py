@@ -37,11 +37,6 @@ class Finished:
         figures: dict[str, Any] = json.loads((self.folder / "result.json").read_text())
         return figures
 
-    @property
-    def console_bytes(self) -> int:
-        """Size of all that its QEMUs wrote."""
-        return sum(path.stat().st_size for path in (self.folder / "logs").glob("*.qemu.log"))
-
 
 def command(*arguments: object, **environment: object) -> Finished:
     """Run `sim` with any arguments from the project's root."""
@@ -108,7 +103,7 @@ class Running:
         found: set[Path] = set()
         for pid in (self.process.pid, *self.qemus()):
             try:
-                names = [os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+                names = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
                 names += [line.split(maxsplit=5)[-1] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
             except OSError:
                 continue

@@ -210,7 +210,9 @@ def record() -> ChannelRecord:
     return ChannelRecord("a", "b", SPEC.dtype, SPEC.shape, 0, "block", 0)
 
 
-def connect(name: str, producer: Ringed, consumer: Ringed, vectors: tuple[int, int], depth: int, overflow: str) -> Channel:
+def connect(
+    name: str, producer: Ringed, consumer: Ringed, vectors: tuple[int, int], depth: int, overflow: str
+) -> Channel:
     """Return a real channel between two guests."""
     layout = Layout.for_tensor(SPEC, depth)
     region = SharedRegion(name, layout.mapping_bytes)

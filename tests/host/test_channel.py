@@ -85,8 +85,9 @@ def test_the_life_of_a_tensor() -> None:
     wired.consumer.give_back(frame)
     wired.observe(3 * MS, "target")
     (message,) = wired.messages
-    assert (message.sequence, message.produced_ns, message.origin_sequence, message.origin_ns) == (0, 300 * US, 41, 100 * US)
-    assert (message.taken_ns, message.returned_ns, message.dropped, message.bytes) == (1_200 * US, 2_500 * US, False, 16)
+    assert (message.sequence, message.origin_sequence, message.bytes, message.dropped) == (0, 41, 16, False)
+    assert (message.origin_ns, message.produced_ns) == (100 * US, 300 * US)
+    assert (message.taken_ns, message.returned_ns) == (1_200 * US, 2_500 * US)
     assert wired.kinds == ["tensor", "taken", "returned"]
     assert wired.trace.lines[0].startswith("1000000 tensor wired 0 300000 41 100000 uint8 16 ")
 
@@ -210,16 +211,18 @@ def test_counters_are_what_the_ends_say() -> None:
     wired = Wired()
     for value in range(3):
         wired.send(value)
-    wired.consumer.give_back(wired.take())
-    wired.send(3)
     wired.observe(1 * MS)
+    wired.consumer.give_back(wired.take())
+    wired.observe(2 * MS, "target")
+    wired.send(3)
+    wired.observe(3 * MS)
     wired.channel.conclude()
     producer, consumer = wired.channel.record.producer, wired.channel.record.consumer
     assert (producer.pushed, producer.popped, producer.high_water) == (4, 1, 3)
     assert (consumer.pushed, consumer.popped) == (1, 1)
 
 
-# -- lies ----------------------------------------------------------------------------------------------------------------
+# -- lies ------------------------------------------------------------------------------------------------------------
 
 
 def poke(wired: Wired, offset: int, form: str, *values: int) -> None:

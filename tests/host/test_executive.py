@@ -27,7 +27,7 @@ def wire(source: Guest, target: Guest, vector: int = 1) -> Wire:
     return Wire(f"{source.name}-{target.name}", End(source.name, vector), End(target.name, vector))
 
 
-# -- boundaries ----------------------------------------------------------------------------------------------------------
+# -- boundaries ------------------------------------------------------------------------------------------------------
 
 
 def test_a_boundary_ends_every_quantum_in_which_something_happens() -> None:
@@ -71,7 +71,7 @@ def test_who_has_nothing_to_do_is_not_granted() -> None:
     assert idle.granted == [51 * MS]
 
 
-# -- order ---------------------------------------------------------------------------------------------------------------
+# -- order -----------------------------------------------------------------------------------------------------------
 
 
 def test_guests_that_share_a_channel_run_one_after_the_other() -> None:
@@ -106,7 +106,7 @@ def test_a_channel_is_observed_after_each_of_its_ends_ran_and_by_name() -> None:
     assert shared.observed == [(1 * MS, "a"), (1 * MS, "b"), (2 * MS, "a"), (2 * MS, "b")]
 
 
-# -- doorbells -----------------------------------------------------------------------------------------------------------
+# -- doorbells -------------------------------------------------------------------------------------------------------
 
 
 def test_a_doorbell_is_delivered_at_the_boundary() -> None:
@@ -179,7 +179,7 @@ def test_devices_that_ring_each_other_for_ever_are_stopped() -> None:
     assert len(one.granted) < 10_000
 
 
-# -- failures ------------------------------------------------------------------------------------------------------------
+# -- failures --------------------------------------------------------------------------------------------------------
 
 
 def test_a_guest_that_dies_is_dropped_and_the_others_go_on() -> None:

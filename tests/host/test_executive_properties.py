@@ -57,4 +57,3 @@ def test_idle_skipping_and_repetition_change_nothing(plan: Plan) -> None:
     assert sum(len(guest.granted) for guest in guests) <= sum(len(guest.granted) for guest in eager_guests)
     for one, other in zip(channels, eager_channels, strict=True):
         assert one.record.messages == other.record.messages
-

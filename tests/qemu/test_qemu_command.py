@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def image(tmp_path: Path) -> GuestImage:
 
 def option(line: list[str], name: str) -> list[str]:
     """Return the values of every occurrence of an option."""
-    return [value for flag, value in zip(line, line[1:], strict=False) if flag == name]
+    return [value for flag, value in pairwise(line) if flag == name]
 
 
 @pytest.mark.parametrize("qemu", [OLD, NEW], ids=["7.2", "10.0"])

@@ -182,9 +182,9 @@ def test_a_machine_leaves_no_socket_and_no_eventfd(tiny: MachineMaker) -> None:
 def _open_files() -> list[str]:
     """Return what our descriptors stand for, but for memory, which lives as long as somebody has it mapped."""
     names = []
-    for fd in os.listdir("/proc/self/fd"):
+    for fd in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):  # that of the listing itself
-            names.append(os.readlink(f"/proc/self/fd/{fd}"))
+            names.append(str(fd.readlink()))
     return sorted(name for name in names if not name.startswith(("/memfd:", "/proc/")))
 
 
@@ -201,5 +201,3 @@ def _ends(pid: int, within_s: float) -> bool:
             return True
         time.sleep(0.01)
     return False
-
-

@@ -58,6 +58,7 @@ def tiny(tmp_path: Path) -> Iterator[MachineMaker]:
             region = hold.enter_context(contextlib.closing(SharedRegion("tiny", REGION_BYTES)))
             machine = GuestMachine("Haswell-noTSX,-rdrand", 32 << 20, shift, (region.size,))
             installation = Installation(qemu, plugin.path(qemu.plugin_api), image(folder, *flags))
-            return hold.enter_context(contextlib.closing(VirtualMachine("tiny", machine, installation, [region], folder)))
+            made = VirtualMachine("tiny", machine, installation, [region], folder)
+            return hold.enter_context(contextlib.closing(made))
 
         yield make

@@ -40,11 +40,13 @@ struct vshm_tap {
     uint16_t reserved;
     struct published *published; /* [2 * depth] by position: those before this round, and those of it */
     struct seen_receipt *seen;   /* [depth] by id */
+    uint32_t *latest;            /* [depth] by id: the last position of this round at which it was published */
 };
 
 size_t vshm_tap_bytes(uint32_t depth)
 {
-    return vshm_padded(sizeof(struct vshm_tap)) + depth * (2 * sizeof(struct published) + sizeof(struct seen_receipt));
+    return vshm_padded(sizeof(struct vshm_tap)) +
+           depth * (2 * sizeof(struct published) + sizeof(struct seen_receipt) + sizeof(uint32_t));
 }
 
 int vshm_tap_init(struct vshm_tap *tap, const void *region, uint32_t depth, uint32_t payload_bytes)
@@ -58,6 +60,7 @@ int vshm_tap_init(struct vshm_tap *tap, const void *region, uint32_t depth, uint
     tap->device = tap->driver + 1;
     tap->published = (struct published *)(void *)((unsigned char *)tap + vshm_padded(sizeof *tap));
     tap->seen = (struct seen_receipt *)(void *)(tap->published + 2 * depth);
+    tap->latest = (uint32_t *)(void *)(tap->seen + depth);
     return 1;
 }
 
@@ -100,6 +103,19 @@ static uint32_t floor_of(const struct vshm_tap *tap)
     return vshm_later(vshm_acquire32(&tap->driver->position), vshm_acquire32(&tap->device->position));
 }
 
+/* A buffer that came back and was published again since the last round holds its newest tensor only. */
+static void note_latest(struct vshm_tap *tap)
+{
+    const struct vshm_available *available = (const void *)(tap->base + tap->layout.available);
+    const uint16_t behind = (uint16_t)(tap->index - (uint16_t)tap->position);
+    uint32_t position = tap->position + (behind > tap->layout.depth ? behind - tap->layout.depth : 0u);
+    for (; (uint16_t)position != tap->index; position++) {
+        const uint16_t id = vshm_load16(&available->ring[position & (tap->layout.depth - 1)]);
+        if (id < tap->layout.depth)
+            tap->latest[id] = position;
+    }
+}
+
 /* Read the indices once for this round. 1 they stand, 0 nothing to see, < 0 a lie. */
 static int look(struct vshm_tap *tap)
 {
@@ -112,6 +128,7 @@ static int look(struct vshm_tap *tap)
     const uint16_t in_flight = (uint16_t)(tap->index - (uint16_t)below);
     if (in_flight > tap->layout.depth && floor_of(tap) == below)
         return fail(tap, VSHM_K_AVAILABLE_INDEX, in_flight, tap->layout.depth);
+    note_latest(tap);
     return 1;
 }
 
@@ -154,6 +171,8 @@ static int next_publication(struct vshm_tap *tap, struct vshm_tap_event *event)
     uint32_t kind = read_publication(tap, &event->frame, &fault);
     if (kind && floor_of(tap) != below)
         return lost(tap, event, 1); /* its buffer was used again while we read */
+    if (!kind && tap->latest[event->frame.id] != tap->position)
+        return lost(tap, event, 1); /* its buffer was used again before we looked */
     if (kind) {
         tap->position++; /* say it once */
         return fail(tap, kind, fault.value, fault.limit);
