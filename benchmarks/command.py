@@ -32,7 +32,7 @@ class Run:
     Attributes:
         wall_s: from just before the process is made until it has ended.
         cpu_s: user and system time of the process and of all that it waited for.
-        first_tensor_s: from just before the process is made until the simulator saw that a consumer had taken a tensor;
+        first_tensor_s: from the start of the process until the simulator saw that a consumer had taken a tensor;
             None where none was.
         peak_bytes: largest sum of the proportional set sizes of the process and its descendants; 0 where not asked for.
         result: its result.json.
@@ -65,8 +65,8 @@ def sim_run(scenario: str, *arguments: str, memory: bool = False, warm_up: bool 
         BenchmarkFailed: it did not pass.
     """
     with tempfile.TemporaryDirectory(prefix="edgesim-bench-") as folder:
-        note = Path(folder, "first_tensor")
-        line = [sys.executable, "-m", "benchmarks.noted", str(note), "run", str(SCENARIOS / f"{scenario}.yaml")]
+        program = Path(sys.executable).with_name("sim")
+        line = [str(program), "run", str(SCENARIOS / f"{scenario}.yaml")]
         line += ["--json", "--out", str(Path(folder, "out")), *arguments]
         with Path(folder, "stdout").open("w+b") as out, Path(folder, "stderr").open("w+b") as errors:
             began = time.monotonic()
@@ -81,7 +81,7 @@ def sim_run(scenario: str, *arguments: str, memory: bool = False, warm_up: bool 
             if process.returncode not in ((0, 1) if warm_up else (0,)):
                 raise BenchmarkFailed(f"sim run {scenario}: exit code {process.returncode}: {errors.read().decode()}")
             result = {} if warm_up else json.load(out)
-        first = float(note.read_text()) - began if note.exists() else None
+    first = result["wall"]["first_tensor_s"] if result else None
     return Run(ended - began, usage.ru_utime + usage.ru_stime, first, peak, result)
 
 

@@ -94,7 +94,8 @@ class SharedMemoryAndQueue(Contender):
 
     def _slots(self) -> Any:
         spec = self.load.spec
-        content = self.memory.buf[: spec.bytes * self.load.depth]
+        memory: Any = self.memory.buf
+        content = memory[: spec.bytes * self.load.depth]
         return np.frombuffer(content, spec.dtype).reshape(self.load.depth, *spec.shape)
 
     def produce(self) -> None:

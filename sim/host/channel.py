@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from machines.errors import ParticipantFailed
 from machines.memory import SharedRegion
 from sim.host.trace import Trace
-from sim.report.record import ChannelRecord, MessageRecord
+from sim.report.record import ChannelRecord, MessageRecord, occupancy_steps
 from virtio_shm import Layout, RingError, Tap, TapEvent
 
 _HASH_BYTES = 16
@@ -213,7 +213,12 @@ class Channel:
                 setattr(end, name, getattr(counters, name))
         dropped = max(0, min(self.record.producer.dropped - self.record.dropped, _MOST_MISSED - self._missed))
         if self.record.overflow == "drop_oldest":
-            for ghost in self._ghosts[:dropped]:
-                ghost.dropped = True
+            waiting = (message for message in self._live.values() if message.taken_ns is None)
+            for message in [*self._ghosts, *waiting][:dropped]:
+                message.dropped = True
         else:
             self._miss(dropped, self.record.messages[-1].produced_ns if self.record.messages else 0)
+        # Guests run a quantum one after the other: a producer may find a slot free that its consumer gave back at a later
+        # time of the same quantum. For that moment the ring counts as full, not as more than full.
+        steps = occupancy_steps(self.record.messages)
+        self.record.occupancy = [(t_ns, min(level, self.layout.depth)) for t_ns, level in steps]

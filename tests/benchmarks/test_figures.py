@@ -5,13 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from benchmarks import command, noted
+from benchmarks import command
 from benchmarks.figure import Figure, number, table
-from sim.host import trace
 
 
 def test_a_figure_is_the_median_and_is_held_against_its_bound() -> None:
@@ -55,20 +53,3 @@ def test_memory_of_descendants_is_counted_while_they_live() -> None:
             subprocess.run(["kill", "-9", str(member)], check=False)
     assert len(members) == 2
     assert 64 << 20 < peak < 200 << 20
-
-
-def test_the_first_receipt_is_noted_and_the_digest_is_the_same(tmp_path: Path) -> None:
-    plain, noting = trace.Trace(), noted._NotingTrace()
-    noted._NotingTrace.note = tmp_path / "note"
-    for each in (plain, noting):
-        each.add(0, "tensor", "frames", 0)
-    assert not noted._NotingTrace.note.exists()
-    before = time.monotonic()
-    for each in (plain, noting):
-        each.add(1, "taken", "frames", 0, 1)
-    first = float(noted._NotingTrace.note.read_text())
-    assert before <= first <= time.monotonic()
-    noting.add(2, "taken", "frames", 1, 2)
-    plain.add(2, "taken", "frames", 1, 2)
-    assert float(noted._NotingTrace.note.read_text()) == first
-    assert noting.digest == plain.digest

@@ -205,9 +205,9 @@ class Ringed(Guest):
             queue.popleft()
 
 
-def record() -> ChannelRecord:
+def record(overflow: str = "block") -> ChannelRecord:
     """Return the empty record of a channel."""
-    return ChannelRecord("a", "b", SPEC.dtype, SPEC.shape, 0, "block", 0)
+    return ChannelRecord("a", "b", SPEC.dtype, SPEC.shape, 0, overflow, 0)
 
 
 def connect(
@@ -220,7 +220,7 @@ def connect(
     producer.attach(vectors[0], Producer(region.view, layout, overflow=overflow, clock=producer.clock))  # type: ignore[arg-type]
     consumer.attach(vectors[1], Consumer(region.view, layout, spec=SPEC, clock=consumer.clock))
     ends = End(producer.name, vectors[0]), End(consumer.name, vectors[1])
-    return Channel(name, region, layout, *ends, record())
+    return Channel(name, region, layout, *ends, record(overflow))
 
 
 @dataclass

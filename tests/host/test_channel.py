@@ -31,7 +31,7 @@ class Wired:
         self.producer = Producer(self.region.view, self.layout, overflow=overflow, clock=clock)  # type: ignore[arg-type]
         self.consumer = Consumer(self.region.view, self.layout, spec=SPEC, clock=clock)
         self.trace = Trace()
-        self.channel = Channel("wired", self.region, self.layout, End("source", 1), End("target", 1), record())
+        self.channel = Channel("wired", self.region, self.layout, End("source", 1), End("target", 1), record(overflow))
         self.messages = self.channel.record.messages
         self.negotiate()
 
@@ -182,6 +182,22 @@ def test_what_nobody_saw_is_not_called_dropped() -> None:
     wired.send(0)
     wired.observe(2 * MS)
     assert wired.channel.record.published == 3 * DEPTH + 1
+
+
+def test_a_ring_never_holds_more_than_its_depth() -> None:
+    """Guests run one after the other: a producer may find a slot that is given back later in the same quantum."""
+    wired = Wired("block", depth=2)
+    for value in range(2):
+        wired.send(value)
+    wired.observe(1 * MS)
+    wired.now_ns = 1_900 * US
+    wired.consumer.give_back(wired.take())
+    wired.observe(2 * MS, "target")
+    wired.now_ns = 1_100 * US
+    wired.send(2)
+    wired.observe(2 * MS)
+    wired.channel.conclude()
+    assert wired.channel.record.occupancy_max == 2
 
 
 def test_a_consumer_that_restarts_loses_what_was_under_way_and_no_more() -> None:

@@ -177,6 +177,7 @@ def test_devices_that_ring_each_other_for_ever_are_stopped() -> None:
     bench.run(3 * MS)
     assert bench.boundaries == [1 * MS, 2 * MS, 3 * MS]
     assert len(one.granted) < 10_000
+    assert {text.split(":")[0] for _, text in bench.failures} & {"one", "other"}
 
 
 # -- failures --------------------------------------------------------------------------------------------------------
