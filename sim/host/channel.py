@@ -72,6 +72,7 @@ class Channel:
         self._live: dict[int, MessageRecord] = {}
         self._next_sequence = 0
         self._may_begin_anew = False
+        self._passed = -1
         self._unseen = 0
         self._missed = 0
         self._ghosts: list[MessageRecord] = []
@@ -105,6 +106,8 @@ class Channel:
         try:
             for event in events:
                 self._note(now_ns, event, trace)
+            if events:
+                self._withdraw_passed(now_ns, trace)
         except _Impossible as claim:
             self._broken = True
             trace.add(now_ns, "impossible", self.name)
@@ -128,6 +131,7 @@ class Channel:
             message.dropped = message.taken_ns is None
             message.returned_ns = now_ns
         self._live.clear()
+        self._passed = -1
         self._may_begin_anew = True
 
     def _published(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
@@ -178,10 +182,9 @@ class Channel:
         message = self._live.get(event.sequence)
         self._must(message is not None, f"a receipt for tensor {event.sequence}, which is not there")
         assert message is not None
+        self._passed = max(self._passed, event.sequence)
         if event.kind == "revoked":
-            trace.add(now_ns, "revoked", self.name, event.sequence)
-            message.dropped, message.returned_ns = True, self._withdrawn_ns(message)
-            del self._live[event.sequence]
+            self._withdraw(now_ns, message, trace)
             return
         latest = max(event.taken_ns, event.returned_ns)
         self._must(message.produced_ns <= event.taken_ns and latest <= now_ns, f"taken at {event.taken_ns} ns")
@@ -193,6 +196,18 @@ class Channel:
             trace.add(now_ns, "returned", self.name, event.sequence, event.taken_ns, event.returned_ns)
             message.returned_ns = event.returned_ns
             del self._live[event.sequence]
+
+    def _withdraw_passed(self, now_ns: int, trace: Trace) -> None:
+        """Withdraw what was not taken before a newer one was: a ring is first in, first out."""
+        passed = [message for sequence, message in self._live.items() if sequence < self._passed]
+        for message in passed:
+            if message.taken_ns is None:
+                self._withdraw(now_ns, message, trace)
+
+    def _withdraw(self, now_ns: int, message: MessageRecord, trace: Trace) -> None:
+        trace.add(now_ns, "revoked", self.name, message.sequence)
+        message.dropped, message.returned_ns = True, self._withdrawn_ns(message)
+        del self._live[message.sequence]
 
     def _withdrawn_ns(self, message: MessageRecord) -> int:
         """Return when a tensor was withdrawn: as the one came that needed its slot, a whole ring later."""

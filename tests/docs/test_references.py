@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from sim import cli
+from sim import exit_codes
 from sim.cli import app
 
 from .documents import DOCUMENTS, ROOT, blocks, named_blocks, prose
@@ -101,7 +101,7 @@ def test_readme_has_every_command_and_exit_code() -> None:
     for name, command in subcommands(typer.main.get_command(app)).items():
         for each in [f"{name} {sub}" for sub in subcommands(command)] or [name]:
             assert f"| `sim {each}" in readme, f"README.md lacks sim {each}"
-    codes = {getattr(cli, name) for name in vars(cli) if name.startswith("EXIT_")}
+    codes = {getattr(exit_codes, name) for name in vars(exit_codes) if name.startswith("EXIT_")}
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", readme, re.M)} == codes
 
 
