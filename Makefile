@@ -12,6 +12,7 @@ test: setup-test check
 	.venv/bin/pytest
 
 check: setup-test
+	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 

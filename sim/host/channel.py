@@ -233,7 +233,7 @@ class Channel:
                 message.dropped = True
         else:
             self._miss(dropped, self.record.messages[-1].produced_ns if self.record.messages else 0)
-        # Guests run a quantum one after the other: a producer may find a slot free that its consumer gave back at a later
-        # time of the same quantum. For that moment the ring counts as full, not as more than full.
+        # Guests run a quantum one after the other: a producer may find a slot free that its consumer gave back at a
+        # later time of the same quantum. For that moment the ring counts as full, not as more than full.
         steps = occupancy_steps(self.record.messages)
         self.record.occupancy = [(t_ns, min(level, self.layout.depth)) for t_ns, level in steps]

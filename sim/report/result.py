@@ -20,6 +20,7 @@ VERSION = 1
 WALL_KEYS = ("wall_s", "boot", "wall")
 """The keys that hold readings of the host's clock or of its cache; they differ from run to run."""
 
+
 class BootResult(TypedDict):
     """How a guest came up: cold or warm, and the seconds of the host's clock that it took."""
 

@@ -301,8 +301,16 @@ def _fit(text: str, most: int) -> str:
 def _marker() -> Markup:
     tips = (
         svg.tag(
-            "marker", svg.tag("path", d="M0 0L11 5L0 10Z"), id=f"tip-{step}", class_=f"tip heat-{step}",
-            markerWidth=11, markerHeight=10, refX=9, refY=5, orient="auto", markerUnits="userSpaceOnUse",
+            "marker",
+            svg.tag("path", d="M0 0L11 5L0 10Z"),
+            id=f"tip-{step}",
+            class_=f"tip heat-{step}",
+            markerWidth=11,
+            markerHeight=10,
+            refX=9,
+            refY=5,
+            orient="auto",
+            markerUnits="userSpaceOnUse",
         )
         for step in range(5)
     )
