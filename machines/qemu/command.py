@@ -128,7 +128,7 @@ def _platform(machine: GuestMachine, binary: QemuBinary) -> list[str]:
     return [
         *firmware,
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-        "-machine", "q35", "-accel", "tcg,thread=single", "-cpu", machine.cpu, "-smp", "1",
+        "-machine", "q35,hpet=off", "-accel", "tcg,thread=single", "-cpu", machine.cpu, "-smp", "1",
         "-m", f"{machine.memory_bytes >> 20},slots=2,maxmem={(machine.memory_bytes >> 20) + 1024}M",
         "-icount", f"shift={machine.shift},sleep=off",
         "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",

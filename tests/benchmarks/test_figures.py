@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -50,6 +52,6 @@ def test_memory_of_descendants_is_counted_while_they_live() -> None:
         time.sleep(0.5)
         peak = watch.stop()
         for member in reversed(members):
-            subprocess.run(["kill", "-9", str(member)], check=False)
+            os.kill(member, signal.SIGKILL)
     assert len(members) == 2
     assert 64 << 20 < peak < 200 << 20

@@ -53,7 +53,7 @@ def test_a_bad_scenario_starts_nothing(nothing_there: dict[str, str], tmp_path: 
     assert not (tmp_path / "cache").exists()
 
 
-def test_no_qemu_is_one_line_that_helps(nothing_there: dict[str, str], tmp_path: Path) -> None:
+def test_no_qemu_is_one_line_that_helps(tmp_path: Path) -> None:
     line = told(run(tmp_path / "out", IVI, "1s", SIM_QEMU="/nonexistent"), 3)
     assert "/nonexistent is not installed" in line and "apt-get install" in line
 
