@@ -179,4 +179,5 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     """End the command once: further signals must not disturb the cleaning up, which takes less than a second."""
     for each in _ENDING:
         signal.signal(each, signal.SIG_IGN)
+    sys.unraisablehook = lambda report: None  # what half-made objects say while they go is of no use to anybody
     raise KeyboardInterrupt

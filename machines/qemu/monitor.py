@@ -39,6 +39,9 @@ class Monitor:
 
         self._theirs.close()
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(
+            lambda loop, context: None
+        )  # what matters is raised by the call that it concerns
         self._client = QMPClient(self._name)
         self._client.logger.disabled = True
         try:
