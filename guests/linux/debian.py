@@ -14,11 +14,6 @@ from pathlib import Path
 from guests.linux import recipe
 from machines.errors import EnvironmentLacks
 
-_PUBLIC_SOURCES = (
-    "deb http://deb.debian.org/debian bookworm main",
-    "deb http://deb.debian.org/debian bookworm-updates main",
-    "deb http://security.debian.org/debian-security bookworm-security main",
-)
 _SUITES = (recipe.SUITE, f"{recipe.SUITE}-updates", f"{recipe.SUITE}-security")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _APT_OPTION = re.compile(r"Acquire::(https?|Retries|Check-Valid-Until|Check-Date|ForceIPv[46])\b.* \"[^\"]+\";")
@@ -104,14 +99,14 @@ def fetch_wheels(folder: Path) -> list[Path]:
 
 
 def sources() -> list[str]:
-    """Return the lines of a sources.list for the guest: the host's own mirrors of the suite, else the public ones."""
+    """Return the lines of a sources.list for the guest: the host's own mirrors of the suite, or none if it has none."""
     lines: dict[str, None] = {}
     for target in _host_targets():
         uri, suite, component = target
         if suite in _SUITES and component == "main":
             lines[f"deb {uri} {suite} {component}"] = None
     complete = any(line.split()[2] == recipe.SUITE for line in lines)
-    return list(lines) if complete else list(_PUBLIC_SOURCES)
+    return list(lines) if complete else []
 
 
 def _host_targets() -> list[list[str]]:
@@ -129,8 +124,10 @@ def _arguments(packages: Sequence[str], target: Path, scratch: Path) -> list[str
 
     Mode "chrootless" needs no privilege at all, because nothing is run inside.
     """
-    listed = scratch / "sources.list"
-    listed.write_text("".join(f"{line}\n" for line in sources()))
+    mirrors: list[Path] = []  # none: mmdebstrap knows the public ones
+    if lines := sources():
+        mirrors.append(scratch / "sources.list")
+        mirrors[0].write_text("".join(f"{line}\n" for line in lines))
     options = scratch / "apt.conf"
     host = run(["apt-config", "dump"]) if shutil.which("apt-config") else ""
     options.touch(mode=0o600)
@@ -139,5 +136,5 @@ def _arguments(packages: Sequence[str], target: Path, scratch: Path) -> list[str
         raise EnvironmentLacks(f"{_KEYRING} is missing: {_HOW}")
     return [
         "--mode=chrootless", "--variant=extract", f"--architectures={recipe.ARCHITECTURE}", f"--keyring={_KEYRING}",
-        f"--aptopt={options}", f"--include={','.join(packages)}", recipe.SUITE, target, listed,
+        f"--aptopt={options}", f"--include={','.join(packages)}", recipe.SUITE, target, *mirrors,
     ]  # fmt: skip
