@@ -102,4 +102,13 @@ class ControlLink:
             message = None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             raise ParticipantFailed(self._name, f"sent {text[:60]!r}, which is no control message")
-        return message
+        return {key: _harmless(value) for key, value in message.items()}
+
+
+def _harmless(value: Any) -> Any:
+    """Return what a guest said as something that can be written anywhere: valid text, and integers of 64 bits."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        return 0
+    return value
