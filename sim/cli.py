@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -180,4 +181,5 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     for each in _ENDING:
         signal.signal(each, signal.SIG_IGN)
     sys.unraisablehook = lambda report: None  # what half-made objects say while they go is of no use to anybody
+    warnings.simplefilter("ignore")
     raise KeyboardInterrupt
