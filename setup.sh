@@ -7,6 +7,8 @@ cd "$(dirname "$0")"
 purpose=${1:-run}
 
 system_packages=(gcc libc6-dev python3-venv qemu-system-x86 mmdebstrap erofs-utils)
+system_packages+=(qemu-system-arm qemu-system-misc)  # microcontrollers, and compilers for their firmware
+system_packages+=(gcc-arm-none-eabi gcc-riscv64-unknown-elf gcc-xtensa-lx106)
 extras=
 case $purpose in
     run) ;;

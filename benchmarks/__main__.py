@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 
-from benchmarks import idle, ivi, lockstep
+from benchmarks import idle, ivi, kernels, lockstep
 from benchmarks.command import ROOT, BenchmarkFailed
 from benchmarks.figure import Figure, table
 from benchmarks.harness import Tell, show
@@ -39,13 +39,22 @@ def ring(rounds: int, tell: Tell) -> list[Figure]:
     return found
 
 
+_ALL = {
+    "ring": ring,
+    "kernels": kernels.figures,
+    "lockstep": lockstep.figures,
+    "idle": idle.figures,
+    "ivi": ivi.figures,
+}
+
+
 def main() -> None:
     """Run every benchmark and print its table, then the figures of all that have a target or a rival."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured [3]")
     rounds = parser.parse_args().rounds
     judged: list[Figure] = []
-    for name, measure in (("ring", ring), ("lockstep", lockstep.figures), ("idle", idle.figures), ("ivi", ivi.figures)):
+    for name, measure in _ALL.items():
         print(f"\n== {name} ==", flush=True)
         judged += [figure for figure in show(measure, rounds) if figure.bound is not None]
     print(f"\n== summary ==\n{table(judged)}")

@@ -71,7 +71,7 @@ def _cpu_s() -> float:
 
 def boot(way: Callable[[Installation, GuestMachine, Path], tuple[float, int]], installed: Installation) -> Cost:
     """Boot a guest in one way; see `Cost`."""
-    machine = GuestMachine(boards.load("linux-x86_64").cpu, _MEMORY_BYTES, 0, ())
+    machine = GuestMachine(boards.load_linux("linux-x86_64").cpu, _MEMORY_BYTES, 0, ())
     before = _cpu_s()
     with tempfile.TemporaryDirectory(prefix="edgesim-bench-") as folder:
         wall_s, grants = way(installed, machine, Path(folder))

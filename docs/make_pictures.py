@@ -16,8 +16,9 @@ from PIL import Image
 PICTURES = Path(__file__).parent / "pictures"
 WIDTH = 1280
 PARTS = {
-    "report": (r"<(nothing)", 1525),
-    "report_timeline": (r"<(header|nav|section id=\"(?!timeline)\w+\")", 605),
+    "report": (r"<(nothing)", 1800),
+    "report_timeline": (r"<(header|nav|section id=\"(?!timeline)\w+\")", 932),
+    "report_microcontrollers": (r"<(header|nav|section id=\"(?!microcontrollers)\w+\")", 641),
 }
 """Name of each picture: what is hidden in the page, and the height of the window in pixels."""
 

@@ -12,7 +12,12 @@ A service without state is a function, one with state a class whose instances ar
         def __init__(self, model: str, threshold: float = 0.5) -> None: ...
         def __call__(self, frame: Tensor["uint8", 480, 640, 3]) -> Outputs: ...
 
-Every parameter is an input port. A single output is the port ``result``; several are the fields of a `NamedTuple`.
+Every parameter is an input port. One with the default None is optional: the service is called when all others have a
+tensor, and gets the newest that has come here since its last call, or None:
+
+    def draw(frame: Tensor["uint8", 480, 640, 3], status: Tensor["uint8", 8] | None = None) -> ...
+
+A single output is the port ``result``; several are the fields of a `NamedTuple`.
 The arguments of a class come from the scenario's ``settings``. A service that returns None for an output sends nothing
 on it.
 
@@ -91,7 +96,7 @@ class TensorType:
         return text
 
     def __or__(self, other: object) -> TensorType:
-        """Allow ``Tensor[...] | None`` for an output that is not always sent."""
+        """Allow ``Tensor[...] | None`` for an output that is not always sent and for an optional input."""
         return self if other is None or other is type(None) else NotImplemented
 
     __ror__ = __or__
@@ -127,11 +132,12 @@ class Signature:
     """Ports and settings of a service.
 
     Attributes:
-        inputs: tensor type of each input port, in the order of the parameters.
+        inputs: tensor type of each input port, in the order of the parameters; the optional ones come last.
         outputs: tensor type of each output port, in the order of the returned fields.
         settings: arguments of the class by name; empty for a function.
         any_settings: the class takes ``**settings`` and so any name.
         is_class: True where the callable must be made into an instance before it is called.
+        optional: inputs that are sampled and may stay open.
     """
 
     inputs: Mapping[str, TensorType]
@@ -139,6 +145,12 @@ class Signature:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     any_settings: bool = False
     is_class: bool = False
+    optional: frozenset[str] = frozenset()
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Inputs that all need a tensor for a call, in the order of the parameters."""
+        return tuple(name for name in self.inputs if name not in self.optional)
 
 
 def signature(service: Callable[..., object]) -> Signature:
@@ -154,12 +166,14 @@ def signature(service: Callable[..., object]) -> Signature:
         SignatureError: an annotation is missing or is no `Tensor`; the message is one line.
     """
     if not inspect.isclass(service):
-        return Signature(_inputs(service, skip_self=False), _outputs(service))
+        inputs, optional = _inputs(service, skip_self=False)
+        return Signature(inputs, _outputs(service), optional=optional)
     if "__call__" not in vars(service) and not any("__call__" in vars(base) for base in service.__mro__):
         raise SignatureError(f"class {service.__name__} has no __call__ method")
     call = service.__call__
     settings, any_settings = _settings(service)
-    return Signature(_inputs(call, skip_self=True), _outputs(call), settings, any_settings, is_class=True)
+    inputs, optional = _inputs(call, skip_self=True)
+    return Signature(inputs, _outputs(call), settings, any_settings, is_class=True, optional=optional)
 
 
 def _parameters(function: Callable[..., object], skip_self: bool) -> list[inspect.Parameter]:
@@ -170,17 +184,23 @@ def _parameters(function: Callable[..., object], skip_self: bool) -> list[inspec
     return parameters[1:] if skip_self else parameters
 
 
-def _inputs(function: Callable[..., object], skip_self: bool) -> dict[str, TensorType]:
-    inputs = {}
+def _inputs(function: Callable[..., object], skip_self: bool) -> tuple[dict[str, TensorType], frozenset[str]]:
+    """Return the inputs, and which of them are optional."""
+    inputs, optional = {}, []
     for parameter in _parameters(function, skip_self):
+        where = f"parameter {parameter.name} of {_name(function)}"
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
             raise SignatureError(f"parameter {parameter} of {_name(function)} has no name of its own to be a port")
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            raise SignatureError(f"{where} can only be given by name; tensors are given in order, without a * before")
         if parameter.annotation is parameter.empty:
-            raise SignatureError(
-                f'parameter {parameter.name} of {_name(function)} has no annotation such as Tensor["uint8", 28, 28]'
-            )
-        inputs[parameter.name] = _tensor(parameter.annotation, f"parameter {parameter.name} of {_name(function)}")
-    return inputs
+            raise SignatureError(f'{where} has no annotation such as Tensor["uint8", 28, 28]')
+        if parameter.default is None:
+            optional.append(parameter.name)
+        elif parameter.default is not parameter.empty:
+            raise SignatureError(f"{where} has the default {parameter.default!r}; that of an optional input is None")
+        inputs[parameter.name] = _tensor(parameter.annotation, where)
+    return inputs, frozenset(optional)
 
 
 def _outputs(function: Callable[..., object]) -> dict[str, TensorType]:

@@ -58,13 +58,15 @@ def _guarded(command: Command) -> Command:
 def _explain(error: Exception) -> tuple[str, int] | None:
     """Return message and exit code of an error that a user can do something about. Imported here: it is slow."""
     from machines.errors import EnvironmentLacks, ParticipantFailed
+    from machines.mcu.firmware import FirmwareError
+    from machines.mcu.window import WindowError
     from sim.commands.console import FolderInUse
     from sim.scenario.problem import ScenarioErrors
     from virtio_shm.errors import LibraryError
 
     if isinstance(error, ScenarioErrors):
         return str(error), EXIT_USAGE
-    if isinstance(error, FolderInUse):
+    if isinstance(error, (FolderInUse, FirmwareError, WindowError)):
         return f"sim: {error}", EXIT_USAGE
     if isinstance(error, (EnvironmentLacks, LibraryError)):
         return f"sim: {error}", EXIT_ENVIRONMENT
@@ -122,6 +124,21 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print the findings
     from sim.commands.doctor import diagnose
 
     raise typer.Exit(diagnose(json))
+
+
+@app.command()
+@_guarded
+def model(
+    file: Annotated[Path, typer.Argument(help="A model, such as guests/models/motion_int8.tflite.")],
+    board: Annotated[
+        str | None, typer.Option(help="Microcontroller to compile it for and to measure it on, such as esp32s3.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Tell what an int8 model needs on a microcontroller, layer by layer, and whether it fits a board."""
+    from sim.commands.model import describe
+
+    raise typer.Exit(describe(file, board, json))
 
 
 @app.command()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections import deque
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +15,8 @@ CLASSES = 10
 
 #: Pairs that overlap less are not the same object (the threshold of PASCAL VOC, Everingham et al. 2010, section 4.2).
 LEAST_IOU = 0.5
+
+_HASH_BYTES = 16
 
 
 class Box(Protocol):
@@ -31,10 +35,7 @@ class Box(Protocol):
 
 
 class Metric(Protocol):
-    """Collects over a run and says in the end what came out."""
-
-    def update(self, truth: Sequence[Box], detections: NDArray[np.float32]) -> None:
-        """Take in one tensor and what is known to be true of the sample it came from."""
+    """Collects over a run and says in the end what came out; how it is fed differs from kind to kind."""
 
     def result(self) -> dict[str, Any]:
         """Return the figures so far, ready for JSON."""
@@ -166,25 +167,125 @@ class DetectionMetric:
         return int(value)
 
 
-#: Every kind of metric a scenario can name, and what makes one from its settings.
-KINDS: dict[str, Callable[..., Metric]] = {"detection": DetectionMetric}
-
-
-def make(kind: str, **settings: float) -> Metric:
-    """Make a metric.
+class ClassificationMetric:
+    """How often the greatest of a row of scores is that of the true class.
 
     Parameters:
-        kind: one of `KINDS`
-        **settings: its parameters
+        names: of the classes, in the order of the scores.
 
     Raises:
-        KeyError: there is no such kind.
-        TypeError: it has no such parameter.
-        ValueError: a parameter is out of range.
+        ValueError: there are no classes.
     """
-    if kind not in KINDS:
-        raise KeyError(f"no metric of kind {kind!r}; there is {', '.join(sorted(KINDS))}")
-    return KINDS[kind](**settings)
+
+    def __init__(self, names: Sequence[str]) -> None:
+        if not names:
+            raise ValueError("a classification has at least one class")
+        self._names = list(names)
+        self._confusion = np.zeros((len(names), len(names)), np.int64)
+
+    def update(self, label: int, scores: NDArray[np.generic]) -> None:
+        """Take in the scores of one sample.
+
+        Parameters:
+            label: its true class, counted from 0
+            scores: [classes] or [1, classes] of integers or floats; of equal scores the first is taken
+
+        Raises:
+            ValueError: the label is not one of the classes, or the scores have another shape or are no numbers.
+        """
+        classes = len(self._names)
+        if not 0 <= label < classes:
+            raise ValueError(f"label {label} is not one of 0..{classes - 1}")
+        if scores.shape not in ((classes,), (1, classes)) or scores.dtype.kind not in "iuf":
+            raise ValueError(f"scores must be [{classes}] or [1, {classes}], not {scores.dtype}{list(scores.shape)}")
+        if scores.dtype.kind == "f" and bool(np.isnan(scores).any()):
+            raise ValueError("a score is not a number")
+        self._confusion[label, int(np.argmax(scores))] += 1
+
+    def result(self) -> dict[str, Any]:
+        """Return the figures so far.
+
+        Returns:
+            count: samples; correct: those whose class was found; accuracy: correct / count; mean_recall: mean over
+            the classes that came up of the share that was found; confusion: classes x classes counts, row the true
+            class, column the one found, named by labels; per_class: for each class its truths, those found, and recall,
+            found / truths. A ratio of nothing is None.
+        """
+        confusion = self._confusion
+        truths, found = confusion.sum(axis=1).tolist(), np.diag(confusion).tolist()
+        recalls = [_ratio(part, whole) for part, whole in zip(found, truths, strict=True)]
+        seen = [recall for recall in recalls if recall is not None]
+        return {
+            "count": sum(truths),
+            "correct": sum(found),
+            "accuracy": _ratio(sum(found), sum(truths)),
+            "mean_recall": _ratio(sum(seen), len(seen)),
+            "confusion": confusion.tolist(),
+            "labels": self._names,
+            "per_class": [
+                {"class": name, "truths": truth, "found": part, "recall": recall}
+                for name, truth, part, recall in zip(self._names, truths, found, recalls, strict=True)
+            ],
+        }
+
+
+class EqualMetric:
+    """Whether several channels carry the same tensors, byte for byte: the first of each, the second of each, and so on.
+
+    Parameters:
+        channels: their names; differences are told against the first.
+
+    Raises:
+        ValueError: there are not at least two different ones.
+    """
+
+    def __init__(self, channels: Sequence[str]) -> None:
+        if len(channels) < 2 or len(set(channels)) < len(channels):
+            raise ValueError(f"at least two different channels are compared, not {', '.join(channels) or 'none'}")
+        self._waiting: dict[str, deque[bytes]] = {name: deque() for name in channels}
+        self._compared = 0
+        self._differing = 0
+        self._first_difference: str | None = None
+
+    def update(self, channel: str, tensor: NDArray[np.generic]) -> None:
+        """Take in the next tensor of a channel.
+
+        Parameters:
+            channel: one of those that are compared
+            tensor: of any dtype and shape
+        """
+        described = hashlib.blake2b(f"{tensor.dtype}{list(tensor.shape)}".encode(), digest_size=_HASH_BYTES)
+        described.update(tensor.tobytes())
+        self._waiting[channel].append(described.digest())
+        if all(self._waiting.values()):
+            self._compare()
+
+    def _compare(self) -> None:
+        first, *others = self._waiting
+        expected = self._waiting[first].popleft()
+        different = [name for name in others if self._waiting[name].popleft() != expected]
+        if different and self._first_difference is None:
+            self._first_difference = f"tensor {self._compared} of {', '.join(different)} is not that of {first}"
+        self._differing += bool(different)
+        self._compared += 1
+
+    def result(self) -> dict[str, Any]:
+        """Return the figures so far.
+
+        Returns:
+            equal: 1 if tensors were compared and none differed, else 0; tensors: how many of each channel were
+            compared; differing: how many of these were not the same on all channels; missing: how many tensors the
+            channels lack, taken together, to have as many as the one with most; first_difference: the number of the
+            first tensor that differs, counted from 0, and whose it is; None if none does.
+        """
+        ahead = [len(waiting) for waiting in self._waiting.values()]
+        return {
+            "equal": int(self._compared > 0 and self._differing == 0),
+            "tensors": self._compared,
+            "differing": self._differing,
+            "missing": sum(max(ahead) - each for each in ahead),
+            "first_difference": self._first_difference,
+        }
 
 
 def _ratio(part: float, whole: float) -> float | None:

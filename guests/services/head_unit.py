@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,8 +29,21 @@ FRESH = 0.7
 #: Plates listed in the strip, and height of a line there.
 LINES, LINE = 5, 36
 
+#: A safety monitor that was heard once and then not for so long counts as an alarm.
+SILENCE_NS = 200_000_000
+
+#: Bits of a safety status' second byte (guests/mcu/services/safety_monitor.c), as the banner calls them.
+REASONS = ("LATE", "IMPLAUSIBLE", "JUMPING")
+
+#: Classes of the motion model (docs/models.md), in the order of its scores.
+MOTIONS = ("STANDING", "WALKING", "RUNNING", "BADMINTON")
+
+#: Digits that a plate can show.
+DIGITS = range(10)
+
 Colour = tuple[int, int, int]
 INK, PANEL, RULE, WHITE, DIM = (236, 240, 246), (18, 22, 30), (52, 60, 76), (250, 250, 246), (112, 122, 140)
+ALARM: Colour = (196, 32, 32)
 TRACK_COLOURS: tuple[Colour, ...] = (
     (64, 196, 255), (255, 171, 64), (105, 240, 174), (255, 92, 148), (179, 136, 255), (255, 226, 74),
 )  # fmt: skip
@@ -41,6 +56,10 @@ FONT = {
     "9": (14, 17, 17, 15, 1, 2, 12), "S": (15, 16, 16, 14, 1, 1, 30), "I": (14, 4, 4, 4, 4, 4, 14),
     "G": (14, 17, 16, 23, 17, 17, 15), "N": (17, 17, 25, 21, 19, 17, 17), "F": (31, 16, 16, 30, 16, 16, 16),
     "R": (30, 17, 17, 30, 20, 18, 17), "A": (14, 17, 17, 31, 17, 17, 17), "M": (17, 27, 21, 21, 17, 17, 17),
+    "B": (30, 17, 17, 30, 17, 17, 30), "C": (14, 17, 16, 16, 16, 17, 14), "D": (30, 17, 17, 17, 17, 17, 30),
+    "J": (7, 2, 2, 2, 2, 18, 12), "K": (17, 18, 20, 24, 20, 18, 17), "L": (16, 16, 16, 16, 16, 16, 31),
+    "O": (14, 17, 17, 17, 17, 17, 14), "P": (30, 17, 17, 30, 16, 16, 16), "T": (31, 4, 4, 4, 4, 4, 4),
+    "U": (17, 17, 17, 17, 17, 17, 14), "W": (17, 17, 17, 21, 21, 27, 17),
     "E": (31, 16, 16, 30, 16, 16, 31), "#": (10, 10, 31, 10, 31, 10, 10), " ": (0, 0, 0, 0, 0, 0, 0),
 }  # fmt: skip
 
@@ -106,7 +125,7 @@ class Tracker:
         Returns:
             The tracks still followed, oldest first.
         """
-        found = [row for row in detections.tolist() if row[5] > 0]
+        found = [row for row in detections.tolist() if row[5] > 0 and _sound(row)]
         pairs = [(i, j) for i in range(len(self.tracks)) for j in range(len(found))]
         overlaps = [(overlap(self.tracks[i].box, found[j]), i, j) for i, j in pairs]
         taken: set[int] = set()
@@ -130,6 +149,39 @@ class Tracker:
         return self.tracks
 
 
+def _sound(row: list[float]) -> bool:
+    """Tell whether a detection can be followed: what a broken detector sends must not stop the display."""
+    return all(map(math.isfinite, row)) and int(row[4]) in DIGITS
+
+
+class Safety:
+    """What the safety monitor says, and for how long it has been saying nothing."""
+
+    def __init__(self) -> None:
+        self._status: list[int] | None = None
+        self._heard_ns = 0
+
+    def update(self, status: np.ndarray | None) -> str | None:
+        """Take in the newest status.
+
+        Parameters:
+            status: uint8[8]: mode (0 normal), bits of `REASONS`, and what is of no interest here; None: no news
+
+        Returns:
+            None in normal operation and without a monitor, else why the display must not be trusted.
+        """
+        now_ns = time.monotonic_ns()
+        if status is not None:
+            self._status, self._heard_ns = status.tolist(), now_ns
+        if self._status is None:
+            return None
+        if now_ns - self._heard_ns > SILENCE_NS:
+            return "NO MONITOR"
+        mode, bits = self._status[:2]
+        reasons = " ".join(reason for bit, reason in enumerate(REASONS) if bits >> bit & 1)
+        return reasons if mode else None
+
+
 class Outputs(NamedTuple):
     """What the head unit sends for every pair of detections and preview.
 
@@ -141,32 +193,54 @@ class Outputs(NamedTuple):
 
 
 class HeadUnit:
-    """The display of the cockpit: the camera's view with the tracked plates, and a list of the last plates read."""
+    """The display of the cockpit: the camera's view with the tracked plates, and a list of the last plates read.
+
+    While the safety monitor demands it, or has fallen silent, a banner says so and nothing is drawn around plates.
+    """
 
     def __init__(self) -> None:
         self._tracker = Tracker()
+        self._safety = Safety()
+        self._motion: str | None = None
         self._pictures = 0
         self._listed: list[Track] = []
         self._tiles: dict[tuple[object, ...], np.ndarray] = {}
         self._picture = np.zeros((ROWS, VIEW + STRIP, 3), np.uint8)
         self._strip = self._background()
 
-    def __call__(self, detections: Tensor["float32", 16, 6], preview: Tensor["uint8", 120, 160, 3]) -> Outputs:
-        """Draw one picture; detections and preview come from the same camera picture."""
+    def __call__(
+        self,
+        detections: Tensor["float32", 16, 6],
+        preview: Tensor["uint8", 120, 160, 3],
+        safety: Tensor["uint8", 8] | None = None,
+        cabin: Tensor["int8", 1, 4] | None = None,
+    ) -> Outputs:
+        """Draw one picture.
+
+        Parameters:
+            detections: rows (x0, y0, x1, y1, class, score)
+            preview: the camera's picture that they were found in, a quarter of its size
+            safety: what the safety monitor says of the detections
+            cabin: scores of `MOTIONS`
+        """
         self._pictures += 1
+        alarm = self._safety.update(safety)
         tracks = [track for track in self._tracker.update(detections) if track.believed]
         listed = {track.number for track in self._listed}
         self._listed = [t for t in reversed(tracks) if t.number not in listed] + self._listed
         del self._listed[LINES:]
         enlarge(preview, self._picture[:, :VIEW])
-        drawn = [track for track in tracks if not track.missed]
+        drawn = [track for track in tracks if not track.missed] if alarm is None else []
         for track in drawn:
             self._frame(track)
         for track in drawn:  # after all boxes, so that no box covers a digit
             self._tag(track)
+        if alarm is not None:
+            self._banner(alarm)
+        self._cabin(cabin)
         self._picture[:, VIEW:] = self._strip
         for line, track in enumerate(self._listed):
-            self._list(track, 32 + line * LINE)
+            self._list(track, 32 + line * LINE, alarm is None and not track.missed)
         self._put(self._text(f"{self._pictures % 1_000_000:06d}", INK, PANEL), VIEW + 36, ROWS - 14)
         return Outputs(self._picture)
 
@@ -193,9 +267,23 @@ class HeadUnit:
         left, top = int(track.box[0]) // SCALE, int(track.box[1]) // SCALE - tag.shape[0]
         self._put(tag, min(max(left, 0), VIEW - tag.shape[1]), min(max(top, 0), ROWS - tag.shape[0]))
 
-    def _list(self, track: Track, top: int) -> None:
+    def _banner(self, alarm: str) -> None:
+        """Say over the view that it must not be trusted, and why."""
+        title = self._text("DEGRADED", WHITE, ALARM, 2)
+        self._picture[: title.shape[0] + 8, :VIEW] = ALARM
+        self._put(title, 8, 4)
+        if alarm:
+            self._put(self._text(alarm, WHITE, ALARM), title.shape[1] + 20, 11)
+
+    def _cabin(self, scores: np.ndarray | None) -> None:
+        """Name the motion in the cabin, if it was ever heard of."""
+        if scores is not None:
+            self._motion = MOTIONS[int(scores.argmax())]
+        if self._motion is not None:
+            self._put(self._text(f"CABIN {self._motion}", INK, PANEL, 1, 1), 4, ROWS - 13)
+
+    def _list(self, track: Track, top: int, followed: bool) -> None:
         """Draw a track's line of the list: its sign, its number and how sure the last detection was."""
-        followed = track.missed == 0
         colour = track.colour if followed else RULE
         self._picture[top : top + LINE - 6, VIEW + 8 : VIEW + 11] = colour
         self._put(self._sign(track.digit, followed), VIEW + 14, top)

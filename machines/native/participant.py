@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
 
 from machines.native.camera import Camera
 from machines.native.display import Display
@@ -102,18 +105,87 @@ class NativeDevice:
 
 
 class _Outlet:
-    """How far a camera has come on one channel, and whether that holds it up."""
+    """How far a sensor has come on one channel, and whether that holds it up."""
 
     def __init__(self) -> None:
-        self.frame = 0
+        self.sample = 0
         self.held_up = False
 
 
-class CameraDevice(NativeDevice):
-    """A camera that puts each frame into its channels at the first boundary after its capture time.
+class SensorDevice(NativeDevice):
+    """A sensor that puts each sample into its channels at the first boundary after its time.
 
-    Before a channel's other end is there, frames go by unseen, except that the last one is kept for it. Where a channel
-    blocks, a frame waits for room and later frames are late; the camera's other channels do not notice.
+    Before a channel's other end is there, samples go by unseen, except that the last one is kept for it; where `waits`
+    says so they wait instead. Where a channel blocks, a sample waits for room and later samples are late; the sensor's
+    other channels do not notice.
+
+    Parameters:
+        name: the device.
+        spec: dtype and shape of a sample.
+        count: stops after this many samples; None: never.
+    """
+
+    def __init__(self, name: str, spec: TensorSpec, count: int | None = None) -> None:
+        super().__init__(name)
+        self._spec = spec
+        self._count = count
+        self._outlets: dict[int, _Outlet] = {}
+
+    def sample_ns(self, sample: int) -> int:
+        """Return the virtual time in ns at which sample 0, 1, ... is taken; it grows with the number."""
+        raise NotImplementedError
+
+    def fill(self, sample: int, slot: NDArray[Any]) -> None:
+        """Write a sample into an array of the spec's dtype and shape."""
+        raise NotImplementedError
+
+    def waits(self, end: Producer) -> bool:
+        """Tell whether samples wait for a channel's other end to start."""
+        return False
+
+    def attach(self, vector: int, end: ChannelEnd) -> None:
+        """Connect one channel."""
+        super().attach(vector, end)
+        self._outlets[vector] = _Outlet()
+
+    @property
+    def samples(self) -> int:
+        """Samples that have been published on any channel: each has a smaller number than this."""
+        return max((outlet.sample for outlet in self._outlets.values()), default=0)
+
+    @property
+    def wake_ns(self) -> int:
+        """The time of the next sample that no channel holds up."""
+        waiting = (self._outlets[vector] for vector in self._ends)
+        return min((self._due_ns(outlet.sample) for outlet in waiting if not outlet.held_up), default=NEVER_NS)
+
+    def _due_ns(self, sample: int) -> int:
+        return NEVER_NS if self._count is not None and sample >= self._count else self.sample_ns(sample)
+
+    def _serve(self, vector: int, end: ChannelEnd) -> bool:
+        assert isinstance(end, Producer), "a sensor sends"
+        outlet = self._outlets[vector]
+        if not end.poll_ready():
+            while not self.waits(end) and self._due_ns(outlet.sample + 1) <= self.now_ns:
+                outlet.sample += 1
+            outlet.held_up = self._due_ns(outlet.sample) <= self.now_ns
+            return False
+        outlet.held_up = False
+        kick = False
+        while self._due_ns(outlet.sample) <= self.now_ns:
+            slot = end.reserve(self._spec)
+            if slot is not None:
+                self.fill(outlet.sample, slot)
+                kick |= end.commit(origin_sequence=outlet.sample, origin_ns=self.sample_ns(outlet.sample))
+            elif end.overflow == "block":
+                outlet.held_up = True
+                break
+            outlet.sample += 1
+        return kick
+
+
+class CameraDevice(SensorDevice):
+    """A camera whose samples are its pictures.
 
     Parameters:
         camera: where frames come from.
@@ -122,52 +194,21 @@ class CameraDevice(NativeDevice):
     """
 
     def __init__(self, camera: Camera, spec: TensorSpec, count: int | None = None) -> None:
-        super().__init__(camera.name)
+        super().__init__(camera.name, spec, count)
         self.camera = camera
-        self._spec = spec
-        self._count = count
-        self._outlets: dict[int, _Outlet] = {}
-
-    def attach(self, vector: int, end: ChannelEnd) -> None:
-        """Connect one channel."""
-        super().attach(vector, end)
-        self._outlets[vector] = _Outlet()
 
     @property
     def frames(self) -> int:
         """Frames that have been published on any channel: each has a smaller number than this."""
-        return max((outlet.frame for outlet in self._outlets.values()), default=0)
+        return self.samples
 
-    @property
-    def wake_ns(self) -> int:
-        """The capture time of the next frame that no channel holds up."""
-        waiting = (self._outlets[vector] for vector in self._ends)
-        return min((self._due_ns(outlet.frame) for outlet in waiting if not outlet.held_up), default=NEVER_NS)
+    def sample_ns(self, sample: int) -> int:
+        """Return when a frame is captured."""
+        return self.camera.next_ns(sample)
 
-    def _due_ns(self, frame: int) -> int:
-        return NEVER_NS if self._count is not None and frame >= self._count else self.camera.next_ns(frame)
-
-    def _serve(self, vector: int, end: ChannelEnd) -> bool:
-        assert isinstance(end, Producer), "a camera sends"
-        outlet = self._outlets[vector]
-        if not end.poll_ready():
-            while self._due_ns(outlet.frame + 1) <= self.now_ns:
-                outlet.frame += 1
-            outlet.held_up = self._due_ns(outlet.frame) <= self.now_ns
-            return False
-        outlet.held_up = False
-        kick = False
-        while self._due_ns(outlet.frame) <= self.now_ns:
-            slot = end.reserve(self._spec)
-            if slot is not None:
-                self.camera.render(outlet.frame, slot)
-                captured_ns = self.camera.next_ns(outlet.frame)
-                kick |= end.commit(origin_sequence=outlet.frame, origin_ns=captured_ns)
-            elif end.overflow == "block":
-                outlet.held_up = True
-                break
-            outlet.frame += 1
-        return kick
+    def fill(self, sample: int, slot: NDArray[Any]) -> None:
+        """Draw a frame."""
+        self.camera.render(sample, slot)
 
 
 class DisplayDevice(NativeDevice):

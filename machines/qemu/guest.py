@@ -51,6 +51,11 @@ class LinuxGuest:
         """Instructions executed since time 0."""
         return self.vm.held.instructions - self._zero_instructions
 
+    @property
+    def busy_ns(self) -> int:
+        """Virtual time in which it executed them."""
+        return self.instructions << self.vm.machine.shift
+
     # -- before time 0 ---------------------------------------------------------------------------------------------
 
     def post(self, payload: bytes) -> None:

@@ -12,9 +12,10 @@ from machines.errors import ParticipantFailed
 
 _ORDER = struct.Struct("<QQ")  # kind, until_ns: struct order in plugin/lockstep.c
 _REPORT = struct.Struct("<QQQQ")  # now_ns, deadline_ns, instructions, idle: struct report
-_GRANT, _DRAIN, _YIELD = 1, 2, 3
+_GRANT, _DRAIN, _YIELD, _RING = 1, 2, 3, 4
 _DRAIN_ORDER = _ORDER.pack(_DRAIN, 0)
 _YIELD_ORDER = _ORDER.pack(_YIELD, 0)
+_RING_ORDER = _ORDER.pack(_RING, 0)
 NO_DEADLINE = 2**64 - 1
 """`Boundary.deadline_ns` of a guest that has no timer at all."""
 
@@ -72,9 +73,9 @@ class Lockstep:
         now, deadline, instructions, idle = _REPORT.unpack(packet)
         return Boundary(now, deadline, instructions, bool(idle))
 
-    def waiting(self) -> bool:
-        """Return whether the guest stands at a boundary that `wait` has not returned yet."""
-        return bool(select.select([self._fd], [], [], 0)[0])
+    def waiting(self, timeout_s: float = 0) -> bool:
+        """Return whether the guest stands at a boundary that `wait` has not returned yet, or comes to it in time."""
+        return bool(select.select([self._fd], [], [], timeout_s)[0])
 
     def grant(self, until_ns: int) -> None:
         """Let the guest run until its virtual clock shows `until_ns`."""
@@ -88,6 +89,10 @@ class Lockstep:
     def yield_(self) -> None:
         """Let the vCPU go round its loop, at this nanosecond, where QEMU can stop it; else a boundary follows."""
         self._order(_YIELD_ORDER)
+
+    def ring(self) -> None:
+        """Pend the doorbell's interrupt of a microcontroller; it stands where it stood."""
+        self._order(_RING_ORDER)
 
     def _order(self, packet: bytes) -> None:
         try:

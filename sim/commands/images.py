@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from sim.scenario.files import PROJECT
+
+SCENARIOS = PROJECT / "scenarios"
+"""Those that come with the simulator; there are none beside an installed wheel."""
 
 
 def build(quiet: bool, refresh: bool) -> None:
-    """Build guest image, ring and plugin where the cache lacks them.
+    """Build guest image, ring, plugin and the firmware of the shipped scenarios where the cache lacks them.
 
     Parameters:
         quiet: say nothing where there is nothing to do.
@@ -16,6 +22,7 @@ def build(quiet: bool, refresh: bool) -> None:
 
     Raises:
         EnvironmentLacks: a tool is missing or packages cannot be had.
+        FirmwareError: firmware does not compile.
     """
     from guests.linux import image
     from machines.qemu import binary, plugin
@@ -31,9 +38,22 @@ def build(quiet: bool, refresh: bool) -> None:
     ring = library.path()
     lockstep = plugin.path(binary.find().plugin_api)
     built = image.build(say) if refresh else image.ensure(say)
+    for scenario in sorted(SCENARIOS.glob("*.yaml")):
+        _build_firmware(scenario, say)
     if not quiet or said:
         print(f"ring    {ring}\nplugin  {lockstep}\nimage   {built.digest[:16]}  {built.root.parent}")
         print(f"done in {time.monotonic() - began:.1f} s")
+
+
+def _build_firmware(scenario: Path, say: Callable[[str], None]) -> None:
+    from machines.cache import cache_dir
+    from sim import scenario as language
+    from sim.host import microcontrollers
+
+    before = len(list(cache_dir("firmware").iterdir()))
+    microcontrollers.prepare(language.load(scenario).microcontrollers)
+    if len(list(cache_dir("firmware").iterdir())) > before:
+        say(f"firmware of {scenario.name}")
 
 
 def print_list() -> None:
@@ -57,7 +77,7 @@ def prune(everything: bool) -> None:
     """Remove snapshots, and images that the present sources do not use.
 
     Parameters:
-        everything: also the image that the present sources use, the ring and the plugin.
+        everything: also the image that the present sources use, the ring, the plugin and firmware.
     """
     from guests.linux import image
     from machines.cache import cache_dir
@@ -68,7 +88,7 @@ def prune(everything: bool) -> None:
         path.unlink()
         removed.append(path)
     if everything:
-        for name in ("images", "ring", "plugin"):
+        for name in ("images", "ring", "plugin", "firmware"):
             removed += cache_dir(name).iterdir()
             shutil.rmtree(cache_dir(name))
     print(f"removed {len(removed)} entries" if removed else "nothing to remove")

@@ -44,6 +44,7 @@ def run_scenario(
 
     Raises:
         ScenarioErrors: the scenario or an override is wrong.
+        FirmwareError: firmware of the scenario does not compile or fit.
         EnvironmentLacks: this computer lacks something.
         ParticipantFailed: a guest did not get to run.
     """

@@ -1,10 +1,6 @@
-"""Who can run a node of a scenario, and in which time modes."""
+"""Who can run guests and devices, and in which time modes."""
 
 from __future__ import annotations
-
-import os
-import shutil
-from importlib import metadata
 
 from machines.qemu.kvm import Verdict
 from sim.doctor.finding import Finding, State
@@ -34,23 +30,5 @@ def look(virtual: Finding) -> list[Finding]:
     detail = "Linux guests in virtual time" if works else "needs virtual time, see there"
     return [
         Finding(AREA, "qemu", virtual.state, detail),
-        Finding(AREA, "native", State.OK, "cameras and displays, in the simulator itself"),
-        _renode(),
-        _labwired(),
+        Finding(AREA, "native", State.OK, "cameras, displays, recordings, sinks and links, in the simulator itself"),
     ]
-
-
-def _renode() -> Finding:
-    where = shutil.which(os.environ.get("SIM_RENODE") or "renode")
-    found = f"found at {where}" if where else "not found"
-    remedy = "" if where else "the portable archive of renode.io, or conda's renode-cli; on PATH or in SIM_RENODE"
-    detail = f"not part of this version yet; the program is {found}"
-    return Finding(AREA, "renode", State.MISSING, detail, remedy=remedy)
-
-
-def _labwired() -> Finding:
-    try:
-        found, remedy = f"version {metadata.version('labwired')} is installed", ""
-    except metadata.PackageNotFoundError:
-        found, remedy = "the package is not installed", "pip install labwired"
-    return Finding(AREA, "labwired", State.MISSING, f"not part of this version yet; {found}", remedy=remedy)

@@ -45,7 +45,7 @@ def look(binary: QemuBinary) -> Finding:
 
 def _lateness_ns(binary: QemuBinary, folder: Path) -> list[int]:
     """Return for each quantum by how much its boundary was late, in virtual time and in instructions."""
-    machine = GuestMachine(boards.load(BOARD).cpu, _MEMORY_BYTES, 0, (_REGION_BYTES,))
+    machine = GuestMachine(boards.load_linux(BOARD).cpu, _MEMORY_BYTES, 0, (_REGION_BYTES,))
     installed = Installation(binary, plugin.path(binary.plugin_api), _image(folder))
     late = []
     with (

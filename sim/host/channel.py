@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from machines.errors import ParticipantFailed
 from machines.memory import SharedRegion
+from sim.host.ownership import Ownership
 from sim.host.trace import Trace
 from sim.report.record import ChannelRecord, MessageRecord, occupancy_steps
 from virtio_shm import Layout, RingError, Tap, TapEvent
@@ -56,6 +57,7 @@ class Channel:
     Attributes:
         observers: called with every tensor that is published.
         taken: whether its consumer has taken a tensor yet.
+        broken: an end broke it, so that nothing in it is looked at any more.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Channel:
         self.record = record
         self.observers: list[Callable[[Published], None]] = []
         self._tap = Tap(region.view, layout)
+        self._ownership = Ownership(region.view, layout, source.participant, target.participant)
         self._live: dict[int, MessageRecord] = {}
         self._next_sequence = 0
         self._may_begin_anew = False
@@ -76,7 +79,7 @@ class Channel:
         self._unseen = 0
         self._missed = 0
         self._ghosts: list[MessageRecord] = []
-        self._broken = False
+        self.broken = False
         self.taken = False
 
     def other(self, end: End) -> End:
@@ -95,23 +98,29 @@ class Channel:
         Raises:
             ParticipantFailed: it broke the ring or claims what cannot be; it is said once.
         """
-        if self._broken:
+        if self.broken:
             return
+        complaint = self._ownership.complaint(actor)
         try:
             events = self._tap.poll()
         except RingError as error:
-            self._broken = True
+            self.broken = True
             trace.add(now_ns, "broken", self.name, error.kind)
-            raise ParticipantFailed(actor, f"broke the ring of channel {self.name}: {error}") from error
+            reason = complaint or str(error)
+            raise ParticipantFailed(actor, f"broke the ring of channel {self.name}: {reason}") from error
         try:
             for event in events:
                 self._note(now_ns, event, trace)
             if events:
                 self._withdraw_passed(now_ns, trace)
         except _Impossible as claim:
-            self._broken = True
+            self.broken = True
             trace.add(now_ns, "impossible", self.name)
             raise ParticipantFailed(actor, f"claims on channel {self.name}: {claim}") from claim
+        if complaint:
+            self.broken = True
+            trace.add(now_ns, "spoiled", self.name)
+            raise ParticipantFailed(actor, f"broke the ring of channel {self.name}: {complaint}")
 
     def _note(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         if event.kind == "published":
@@ -223,6 +232,14 @@ class Channel:
 
     def conclude(self) -> None:
         """Note at the end of a run what the two ends counted themselves, and drops that the host did not see happen."""
+        if not self.broken:
+            self._believe_counters()
+        # Guests run a quantum one after the other: a producer may find a slot free that its consumer gave back at a
+        # later time of the same quantum. For that moment the ring counts as full, not as more than full.
+        steps = occupancy_steps(self.record.messages)
+        self.record.occupancy = [(t_ns, min(level, self.layout.depth)) for t_ns, level in steps]
+
+    def _believe_counters(self) -> None:
         for counters, end in zip(self._tap.counters(), (self.record.producer, self.record.consumer), strict=True):
             for name in ("pushed", "popped", "dropped", "kicks", "stalls", "high_water", "occupancy_ns"):
                 setattr(end, name, getattr(counters, name))
@@ -233,7 +250,3 @@ class Channel:
                 message.dropped = True
         else:
             self._miss(dropped, self.record.messages[-1].produced_ns if self.record.messages else 0)
-        # Guests run a quantum one after the other: a producer may find a slot free that its consumer gave back at a
-        # later time of the same quantum. For that moment the ring counts as full, not as more than full.
-        steps = occupancy_steps(self.record.messages)
-        self.record.occupancy = [(t_ns, min(level, self.layout.depth)) for t_ns, level in steps]

@@ -9,6 +9,9 @@ from machines.errors import EnvironmentLacks, ParticipantFailed
 from machines.native.camera import Camera
 from machines.native.display import Display
 from machines.native.participant import CameraDevice, DisplayDevice, NativeDevice
+from machines.native.recording import RecordingDevice
+from machines.native.recording_file import load_array
+from machines.native.sink import SinkDevice
 from sim.scenario import devices
 from virtio_shm import TensorSpec
 
@@ -29,9 +32,23 @@ def _display(name: str, device: devices.Display, seed: int) -> NativeDevice:
     return DisplayDevice(Display(name, stills=0, preview=device.preview))
 
 
+def _recording(name: str, device: devices.Recording, seed: int) -> NativeDevice:
+    try:
+        rows = load_array(device.source.path, device.array_name)
+        return RecordingDevice(name, rows, device.rate_hz, device.start, device.samples)
+    except (OSError, ValueError) as error:
+        raise ParticipantFailed(name, " ".join(str(error).split())) from error
+
+
+def _sink(name: str, device: devices.Sink, seed: int) -> NativeDevice:
+    return SinkDevice(name)
+
+
 _MAKERS: dict[str, Callable[[str, Any, int], NativeDevice]] = {
     "camera": _camera,
     "display": _display,
+    "recording": _recording,
+    "sink": _sink,
 }
 
 
@@ -45,5 +62,6 @@ def make_device(name: str, device: devices.Device, seed: int) -> NativeDevice:
 
     Raises:
         EnvironmentLacks: its kind or source needs what is not installed.
+        ParticipantFailed: its source cannot be read.
     """
     return _MAKERS[device.kind](name, device, seed)

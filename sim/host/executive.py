@@ -167,6 +167,7 @@ class Executive:
         for vector, reason in device.broken():
             end = End(device.name, vector)
             channel = self._routes[end]
+            channel.broken = True
             culprit = channel.other(end).participant
             self._fail(ParticipantFailed(culprit, f"broke the ring of channel {channel.name}: {reason}"))
 

@@ -5,41 +5,27 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from typing import Any, NamedTuple
+from typing import Any
 
+from sim.host.ends import ChannelEnd, channel_ends
 from sim.scenario.files import File
-from sim.scenario.model import Scenario, Service
+from sim.scenario.model import LinuxPartition, Scenario
+from sim.scenario.partitions import Service
 
 _EPOCH = (2026, 1, 1, 0, 0, 0)
 """Time stamp of every member: an archive's bytes depend on its content only."""
 
 
-class ChannelEnd(NamedTuple):
-    """One end of a channel on a partition; its index is that of the region, its doorbell vector is one more."""
-
-    channel: str
-    role: str
-
-
-def channel_ends(scenario: Scenario, node: str) -> list[ChannelEnd]:
-    """Return the channel ends of a partition or device in the order of their index."""
-    ends = []
-    for name, channel in scenario.channels.items():
-        if channel.source.node == node:
-            ends.append(ChannelEnd(name, "producer"))
-        if channel.target.node == node:
-            ends.append(ChannelEnd(name, "consumer"))
-    return ends
-
-
 def pack(scenario: Scenario, partition: str) -> bytes:
-    """Return the archive for one partition: a zip file, not compressed, with ``manifest.json`` and all files.
+    """Return the archive for one Linux guest: a zip file, not compressed, with ``manifest.json`` and all files.
 
     Raises:
         OSError: a file of the scenario cannot be read any more.
     """
     files: dict[str, bytes] = {}
-    services = scenario.partitions[partition].services
+    described = scenario.partitions[partition]
+    assert isinstance(described, LinuxPartition), "microcontrollers have firmware"
+    services = described.services
     manifest = {
         "partition": partition,
         "quantum_ns": scenario.time.quantum_ns,
@@ -86,7 +72,7 @@ def _service(
         "callable": service.program.callable,
         "settings": settings,
         "inputs": scenario.inputs_of(partition, name),
-        "outputs": {port: names[0] for port, names in scenario.outputs_of(partition, name).items()},
+        "outputs": scenario.outputs_of(partition, name),
     }
 
 

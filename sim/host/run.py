@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Protocol
 
 from machines.errors import ParticipantFailed
+from machines.mcu.node import McuNode
 from machines.native.participant import DisplayDevice
 from machines.participant import State
 from sim import __version__
 from sim.host import system, watch
 from sim.host.channel import Channel, End
+from sim.host.conclusion import conclude_devices
 from sim.host.executive import Executive
+from sim.host.microcontrollers import conclude
 from sim.host.trace import Trace
 from sim.report.record import DoorbellRecord, PictureRecord, RunRecord, Span
 from sim.scenario.model import Scenario
+from sim.scenario.services import required_inputs
 
 _SHOW_S = 0.05
 """Least wall time between two words on how far a run is."""
@@ -72,19 +76,19 @@ class Run:
             EnvironmentLacks: this computer lacks something.
         """
         with contextlib.ExitStack() as hold:
-            installed, versions = system.installation(self._progress.phase)
+            installed = system.installation(self.scenario, self._progress.phase)
             self._lap("prepare")
             built = self.system = system.build(
                 self.scenario, installed, self.record, self._logs, cold, self._progress.phase, hold
             )
             for name, partition in self.record.partitions.items():
-                self._progress.partition(name, f"{partition.boot} start in {partition.restore_s:.2f} s")
+                self._progress.partition(name, f"{partition.boot} start in {partition.restore_s or 0:.2f} s")
             self._lap("guests")
             watches = watch.attach(self.scenario, built)
             self._progress.phase("running")
             self._run(built)
             self._lap("run")
-            self._conclude(built, versions)
+            self._conclude(built, installed.versions)
             self.record.metrics = {name: each.result() for name, each in watches.items()}
             self.record.pictures = [picture for each in watches.values() for picture in each.pictures()]
         self._lap("stop")
@@ -92,7 +96,7 @@ class Run:
 
     def _run(self, built: system.System) -> None:
         executive = Executive(
-            list(built.guests.values()),
+            list(built.nodes.values()),
             list(built.devices.values()),
             built.channels.values(),
             self.scenario.time.quantum_ns,
@@ -100,8 +104,8 @@ class Run:
             self._note_doorbell,
             self._note_failure,
         )
-        for guest in built.guests.values():
-            guest.start()
+        for node in built.nodes.values():
+            node.start()
         channels = built.channels
         began = shown = time.monotonic()
 
@@ -138,19 +142,19 @@ class Run:
             self.record.reason = f"{failure} (at {now_ns} ns)"
 
     def _conclude(self, built: system.System, versions: dict[str, str]) -> None:
-        for name, guest in built.guests.items():
+        for name, node in built.nodes.items():
             partition = self.record.partitions[name]
-            partition.grants = guest.grants
-            partition.instructions = guest.instructions
-            if guest.state is State.RUNNING:
-                self.trace.add(self.record.virtual_time_ns, "instructions", name, guest.instructions)
+            partition.grants = node.grants
+            partition.instructions = node.instructions
+            partition.busy_ns = node.busy_ns
+            if node.state is State.RUNNING:
+                self.trace.add(self.record.virtual_time_ns, "instructions", name, node.instructions)
             partition.spans = self._spans(name)
-            partition.busy_ns = guest.instructions << guest.vm.machine.shift
+            if isinstance(node, McuNode) and partition.mcu is not None:
+                conclude(node, partition.mcu)
         for channel in built.channels.values():
             channel.conclude()
-        for name in built.devices:
-            ends = [c.record for c in built.channels.values() if name in (c.source.participant, c.target.participant)]
-            self.record.devices[name].tensors = sum(end.published - end.dropped for end in ends)
+        conclude_devices(built.devices, self.record)
         self.record.digest = self.trace.digest
         self.record.environment = {
             "simulator": __version__,
@@ -160,11 +164,12 @@ class Run:
         }
 
     def _spans(self, partition: str) -> list[Span]:
-        """Return the calls of a partition's services: a service holds its first input as long as it works on it."""
+        """Return the calls of a partition's services: one holds its first required input as long as it works on it."""
         spans = []
-        for service in self.scenario.partitions[partition].services:
-            inputs = list(self.scenario.inputs_of(partition, service).values())
-            for message in self.record.channels[inputs[0]].messages if inputs else ():
+        for service in self.record.partitions[partition].services:
+            channels = self.scenario.inputs_of(partition, service)
+            held = [channels[port] for port in required_inputs(self.scenario.partitions[partition], service)]
+            for message in self.record.channels[held[0]].messages if held else ():
                 if message.taken_ns is not None and message.returned_ns is not None:
                     spans.append(Span(service, message.taken_ns, message.returned_ns, message.origin_sequence or 0))
         return spans

@@ -1,23 +1,41 @@
-"""Watches a channel for a metric: compares what goes through it with what the camera is known to have shown."""
+"""Watches channels for metrics: compares what goes through them with what is known to be true, or with each other."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from machines.errors import ParticipantFailed
 from machines.native.participant import CameraDevice
+from machines.native.recording import RecordingDevice
+from machines.native.recording_file import load_array
 from sim import metrics
 from sim.host.channel import Channel, Published
-from sim.host.system import System
 from sim.report.record import BoxRecord, PictureRecord
+from sim.scenario import devices
+from sim.scenario.metrics import CLASSES, ClassificationMetric, DetectionMetric, EqualMetric
 from sim.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    from sim.host.system import System
 
 GALLERY = 6
 """Camera frames that a report shows with their boxes."""
+
+
+class Watch(Protocol):
+    """Feeds a metric during a run."""
+
+    def pictures(self) -> list[PictureRecord]:
+        """Return pictures for the report."""
+
+    def result(self) -> dict[str, Any]:
+        """Return the figures of the metric."""
 
 
 class DetectionWatch:
@@ -30,7 +48,9 @@ class DetectionWatch:
         expected_frames: how many frames the camera takes in the run.
     """
 
-    def __init__(self, metric: metrics.Metric, camera: CameraDevice, channel: Channel, expected_frames: int) -> None:
+    def __init__(
+        self, metric: metrics.DetectionMetric, camera: CameraDevice, channel: Channel, expected_frames: int
+    ) -> None:
         self.metric = metric
         self._camera = camera
         self._channel = channel
@@ -42,17 +62,14 @@ class DetectionWatch:
         """Take in one tensor; the guest says which frame it is about, so that is checked first."""
         frame = published.origin_sequence
         if frame >= self._camera.frames:
-            raise self._blame(f"detections of frame {frame}, which the camera has not taken yet")
+            raise _blame(self._channel, f"detections of frame {frame}, which the camera has not taken yet")
         detections = published.array.astype(np.float32)
         try:
             self.metric.update(self._camera.camera.truth(frame), detections)
         except ValueError as error:
-            raise self._blame(str(error)) from error
+            raise _blame(self._channel, str(error)) from error
         if frame in self._wanted:
             self._kept[frame] = detections
-
-    def _blame(self, what: str) -> ParticipantFailed:
-        return ParticipantFailed(self._channel.source.participant, f"sent on channel {self._channel.name}: {what}")
 
     def pictures(self) -> list[PictureRecord]:
         """Return the kept frames, drawn again, with the boxes that are true and those that were found."""
@@ -85,18 +102,130 @@ class DetectionWatch:
         return self.metric.result()
 
 
-def attach(scenario: Scenario, system: System) -> dict[str, DetectionWatch]:
-    """Connect every metric of a scenario to its channel.
+class ClassificationWatch:
+    """Feeds a metric from a channel of scores.
+
+    Parameters:
+        metric: takes the true class and the scores.
+        recording: what the scores are made from: they carry the number of one of its samples.
+        labels: the class of each row of the recording.
+        channel: carries the scores.
+    """
+
+    def __init__(
+        self,
+        metric: metrics.ClassificationMetric,
+        recording: RecordingDevice,
+        labels: Sequence[int],
+        channel: Channel,
+    ) -> None:
+        self.metric = metric
+        self._recording = recording
+        self._labels = labels
+        self._channel = channel
+        channel.observers.append(self._observe)
+
+    def _observe(self, published: Published) -> None:
+        """Take in one tensor; the guest says which sample it is about, so that is checked first."""
+        sample = published.origin_sequence
+        if sample >= self._recording.samples:
+            raise _blame(self._channel, f"scores of sample {sample}, which was not sent yet")
+        try:
+            self.metric.update(self._labels[self._recording.row(sample)], published.array)
+        except ValueError as error:
+            raise _blame(self._channel, str(error)) from error
+
+    def pictures(self) -> list[PictureRecord]:
+        """Return none."""
+        return []
+
+    def result(self) -> dict[str, Any]:
+        """Return the figures."""
+        return self.metric.result()
+
+
+class EqualWatch:
+    """Feeds a metric from the channels that it compares.
+
+    Parameters:
+        metric: takes their tensors.
+        channels: by name.
+    """
+
+    def __init__(self, metric: metrics.EqualMetric, channels: Mapping[str, Channel]) -> None:
+        self.metric = metric
+        for name, channel in channels.items():
+            channel.observers.append(partial(self._observe, name))
+
+    def _observe(self, name: str, published: Published) -> None:
+        self.metric.update(name, published.array)
+
+    def pictures(self) -> list[PictureRecord]:
+        """Return none."""
+        return []
+
+    def result(self) -> dict[str, Any]:
+        """Return the figures."""
+        return self.metric.result()
+
+
+def _blame(channel: Channel, what: str) -> ParticipantFailed:
+    return ParticipantFailed(channel.source.participant, f"sent on channel {channel.name}: {what}")
+
+
+def _detection(scenario: Scenario, system: System, described: DetectionMetric) -> Watch:
+    camera = system.devices[described.truth]
+    assert isinstance(camera, CameraDevice), "the scenario was checked"
+    period_ns = Fraction(10**9) / camera.camera.rate
+    expected = int(scenario.time.duration_ns / period_ns)
+    return DetectionWatch(metrics.DetectionMetric(), camera, system.channels[described.channel], expected)
+
+
+def _classification(scenario: Scenario, system: System, described: ClassificationMetric) -> Watch:
+    recording, source = system.devices[described.truth], scenario.devices[described.truth]
+    assert isinstance(recording, RecordingDevice) and isinstance(source, devices.Recording), "the scenario was checked"
+    classes = scenario.channels[described.channel].tensor.shape[-1]
+    try:
+        labels = load_array(source.source.path, described.labels).tolist()
+        names = described.names or _class_names(source, classes)
+    except (OSError, KeyError, ValueError) as error:
+        raise ParticipantFailed(described.truth, " ".join(str(error).split())) from error
+    for row, label in enumerate(labels):
+        if not 0 <= label < classes:
+            message = f"'{described.labels}' of row {row} is {label}, not one of the classes 0..{classes - 1}"
+            raise ParticipantFailed(described.truth, f"{message} of channel {described.channel}")
+    metric = metrics.ClassificationMetric(names)
+    return ClassificationWatch(metric, recording, labels, system.channels[described.channel])
+
+
+def _class_names(source: devices.Recording, classes: int) -> Sequence[str]:
+    """Return the names of classes that a recording's file has, else their numbers."""
+    header = source.headers.get(CLASSES)
+    if header is None or not header.dtype.startswith("<U") or header.shape != (classes,):
+        return [str(number) for number in range(classes)]
+    names: Sequence[str] = load_array(source.source.path, CLASSES).tolist()
+    return names
+
+
+def _equal(scenario: Scenario, system: System, described: EqualMetric) -> Watch:
+    channels = {name: system.channels[name] for name in described.channels}
+    return EqualWatch(metrics.EqualMetric(described.channels), channels)
+
+
+_WATCHES: dict[str, Callable[[Scenario, System, Any], Watch]] = {
+    "detection": _detection,
+    "classification": _classification,
+    "equal": _equal,
+}
+
+
+def attach(scenario: Scenario, system: System) -> dict[str, Watch]:
+    """Connect every metric of a scenario to its channels.
 
     Returns:
         The watches by name of the metric.
+
+    Raises:
+        ParticipantFailed: what is known to be true cannot be read, or makes no sense.
     """
-    watches = {}
-    for name, described in scenario.metrics.items():
-        camera = system.devices[described.truth]
-        assert isinstance(camera, CameraDevice), "the scenario was checked"
-        period_ns = Fraction(10**9) / camera.camera.rate
-        expected = int(scenario.time.duration_ns / period_ns)
-        channel = system.channels[described.channel]
-        watches[name] = DetectionWatch(metrics.make(described.kind), camera, channel, expected)
-    return watches
+    return {name: _WATCHES[each.kind](scenario, system, each) for name, each in scenario.metrics.items()}

@@ -1,4 +1,4 @@
-"""Charts that stand still: occupancy, latency, age of data, confusion matrix, shares of a whole."""
+"""Charts that stand still: occupancy, latency, age of data, confusion matrix, memory, shares of a whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from sim.report import svg
-from sim.report.record import ChannelRecord, RunRecord, percentile
+from sim.report.distribution import percentile
+from sim.report.record import ChannelRecord, McuRecord, RunRecord
 
 WIDTH, HEIGHT = 440, 132
 LEFT, RIGHT, TOP, BOTTOM = 30, 8, 10, 20
@@ -203,26 +204,27 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> Markup:
         labels: of the classes; shorter than the matrix, numbers are used for the rest.
     """
     columns = max((len(row) for row in matrix), default=0)
-    names = [*labels, *map(str, range(len(labels), max(columns, len(matrix))))]
-    cell, left, top = 34, 46, 40
+    names = [svg.fit(name, 14) for name in [*labels, *map(str, range(len(labels), max(columns, len(matrix))))]]
+    room = 7 * max((len(name) for name in names), default=1)
+    cell, high, left, top = max(34, room + 12), 34, 36 + room, 40
     drawn = [svg.tag("text", "predicted", x=left + columns * cell / 2, y=14, class_="axis-name"),
-             svg.tag("text", "truth", x=12, y=top + len(matrix) * cell / 2, class_="axis-name",
-                     transform=f"rotate(-90 12 {top + len(matrix) * cell / 2})")]  # fmt: skip
+             svg.tag("text", "truth", x=12, y=top + len(matrix) * high / 2, class_="axis-name",
+                     transform=f"rotate(-90 12 {top + len(matrix) * high / 2})")]  # fmt: skip
     for column in range(columns):
         drawn.append(svg.tag("text", names[column], x=left + (column + 0.5) * cell, y=top - 8, class_="tick-m"))
     for row, numbers in enumerate(matrix):
         total = sum(numbers)
-        drawn.append(svg.tag("text", names[row], x=left - 12, y=top + (row + 0.5) * cell + 4.5, class_="tick-m"))
+        drawn.append(svg.tag("text", names[row], x=left - 8, y=top + (row + 0.5) * high + 4.5, class_="tick-y"))
         for column, number in enumerate(numbers):
             share = number / total if total else 0.0
             tip = f"{svg.count(number)} of {svg.count(total)} × {names[row]} predicted as {names[column]}"
-            x, y = left + column * cell, top + row * cell
+            x, y = left + column * cell, top + row * high
             kind = "right" if row == column else "wrong"
-            drawn.append(svg.tag("rect", svg.tag("title", tip), x=x + 1, y=y + 1, width=cell - 2, height=cell - 2, rx=4,
+            drawn.append(svg.tag("rect", svg.tag("title", tip), x=x + 1, y=y + 1, width=cell - 2, height=high - 2, rx=4,
                                  class_=f"cell {kind}", fill_opacity=round(share**0.5, 3)))  # fmt: skip
             strong = " strong" if share > 0.35 else ""
-            drawn.append(svg.tag("text", number or "·", x=x + cell / 2, y=y + cell / 2 + 4, class_=f"number{strong}"))
-    return svg.drawing(left + columns * cell + 4, top + len(matrix) * cell + 4, *drawn, label="confusion matrix")
+            drawn.append(svg.tag("text", number or "·", x=x + cell / 2, y=y + high / 2 + 4, class_=f"number{strong}"))
+    return svg.drawing(left + columns * cell + 4, top + len(matrix) * high + 4, *drawn, label="confusion matrix")
 
 
 def line(points: Sequence[Sequence[float]], label: str) -> Markup:
@@ -247,6 +249,18 @@ def line(points: Sequence[Sequence[float]], label: str) -> Markup:
     return svg.drawing(WIDTH, HEIGHT, svg.tag("path", d=f"M{path}", class_="mean"), *axis, *bounds, label=label)
 
 
+def gauge(part: float) -> Markup:
+    """Return a small bar that is filled to a share of a whole.
+
+    Parameters:
+        part: 0 to 1; what lies outside is drawn as empty or full.
+    """
+    width = 64.0 * min(max(part, 0.0), 1.0)
+    track = svg.tag("rect", width=64, height=8, rx=4, class_="track")
+    fill = svg.tag("rect", width=width, height=8, rx=min(4.0, width / 2), class_="fill")
+    return svg.tag("svg", track, fill, width=64, height=8, class_="share", aria_hidden="true")
+
+
 def shares(parts: Mapping[str, float]) -> Markup:
     """Return one bar split in proportion to its parts.
 
@@ -262,3 +276,34 @@ def shares(parts: Mapping[str, float]) -> Markup:
         x += width
     label = ", ".join(f"{name} {part:.2f} s" for name, part in parts.items())
     return svg.drawing(wide, 22, *drawn, label=label, class_="wide")
+
+
+def memory(mcu: McuRecord) -> Markup:
+    """Return what a microcontroller's firmware fills its RAM with, as one bar: variables, arena and stack.
+
+    Of arena and stack the strong part is the most that was ever used, the pale part what was never touched.
+    What the firmware says of itself is cut to what it can have.
+
+    Parameters:
+        mcu: with `ram_bytes` for the whole bar.
+    """
+    arena = min(mcu.arena_bytes, mcu.ram_bytes)
+    stack = min(mcu.stack_bytes, mcu.ram_bytes - arena)
+    used_arena, used_stack = min(mcu.arena_high_water, arena), min(mcu.stack_high_water, stack)
+    parts = [
+        ("variables", mcu.ram_bytes - arena - stack, "variables"),
+        ("arena in use", used_arena, "arena"),
+        ("arena never touched", arena - used_arena, "arena spare"),
+        ("stack in use", used_stack, "stack"),
+        ("stack never touched", stack - used_stack, "stack spare"),
+    ]
+    wide, x = 240.0, 0.0
+    drawn = []
+    for name, part, kind in parts:
+        width = wide * part / mcu.ram_bytes if mcu.ram_bytes else 0.0
+        if part:
+            shape = svg.tag("rect", x=x, y=0, width=width, height=12, class_=kind)
+            drawn.append(svg.tag("g", svg.tag("title", f"{name}: {svg.size(part)}"), shape))
+        x += width
+    label = ", ".join(f"{name} {svg.size(part)}" for name, part, _ in parts if part)
+    return svg.drawing(wide, 12, *drawn, label=label or "no memory in use", class_="memory")

@@ -36,13 +36,19 @@ PICTURE_BYTES = 2_300_000
 LOG_LINES = 80
 
 
-def page(record: RunRecord, figures: Result, logs: Mapping[str, str] | None = None) -> str:
+def page(
+    record: RunRecord,
+    figures: Result,
+    logs: Mapping[str, str] | None = None,
+    consoles: Mapping[str, Sequence[str]] | None = None,
+) -> str:
     """Return report.html.
 
     Parameters:
         record: the run.
         figures: its result.json, from `sim.report.result.result`.
         logs: path of each partition's log file, relative to the page; without it the page links to none.
+        consoles: lines of consoles to show, of partitions that have nothing else to log with.
     """
     style, script = _asset("report.css"), _asset("report.js")
     camera_views: list[list[PictureRecord]] = []
@@ -64,6 +70,7 @@ def page(record: RunRecord, figures: Result, logs: Mapping[str, str] | None = No
         screens=_screens(record, display_views),
         metrics=[_metric(name, metric) for name, metric in figures["metrics"].items()],
         logs=logs or {},
+        consoles=consoles or {},
         log_lines=LOG_LINES,
         summary=_summary(record),
         charts=charts,

@@ -1,8 +1,9 @@
 """trace.json: the run in the Trace Event Format, for ui.perfetto.dev and chrome://tracing.
 
 Format: "Trace Event Format", Google, 2016 (docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU).
-Every partition and device is a process with a thread per service; all channels are one process with an asynchronous
-track and a counter each; arrows (flow events) lead from the call that published a tensor to the call that took it.
+Every partition and device is a process with a thread per service, and one for the inferences of a microcontroller; all
+channels are one process with an asynchronous track and a counter each; arrows (flow events) lead from the call that
+published a tensor to the call that took it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sim.report.svg import clean
 Event = dict[str, Any]
 CHANNELS = 1
 """Process id of the channels; partitions and devices follow."""
-DOORBELLS, LOG, FIRST_SERVICE = 1, 2, 10
+DOORBELLS, LOG, INFERENCE, FIRST_SERVICE = 1, 2, 3, 10
 """Thread ids in a partition's process; in a device's process everything is on thread DOORBELLS."""
 _ORDER = "MXbnisfeC"
 """Of events at one instant: slices before the flows that bind to them."""
@@ -33,7 +34,8 @@ def trace(record: RunRecord) -> dict[str, Any]:
         The JSON object form of the format, events in order of time.
     """
     tracks = _Tracks(record)
-    events = [*tracks.names(), *tracks.calls(), *_doorbells(record, tracks), *_logs(record, tracks)]
+    events = [*tracks.names(), *tracks.calls(), *tracks.inferences()]
+    events += [*_doorbells(record, tracks), *_logs(record, tracks)]
     for name, channel in record.channels.items():
         events += [*_messages(name, channel, record.virtual_time_ns), *_occupancy(name, channel)]
         events += [*tracks.device_events(name, channel), *tracks.flows(name, channel)]
@@ -55,6 +57,7 @@ class _Tracks:
         self.processes = {name: CHANNELS + 1 + index for index, name in enumerate(participants)}
         self.threads: dict[str, tuple[int, int]] = {}
         self.spans: dict[str, list[tuple[int, int]]] = {}
+        self.inferring = {name: one.mcu for name, one in record.partitions.items() if one.mcu and one.mcu.inferences}
         for name, partition in record.partitions.items():
             for index, service in enumerate(_services(partition)):
                 end = f"{name}.{service}"
@@ -71,6 +74,8 @@ class _Tracks:
             yield from _name("thread", process, DOORBELLS, "doorbells" if guest else "tensors", 1)
             if guest:
                 yield from _name("thread", process, LOG, "log", 2)
+            if name in self.inferring:
+                yield from _name("thread", process, INFERENCE, "inference", 3)
         for end, (process, thread) in self.threads.items():
             yield from _name("thread", process, thread, clean(end.partition(".")[2]), thread)
 
@@ -83,6 +88,14 @@ class _Tracks:
                        "ts": _us(span.start_ns), "dur": _us(span.end_ns - span.start_ns),
                        "args": {"sample": span.sequence}}  # fmt: skip
 
+    def inferences(self) -> Iterator[Event]:
+        """Yield every inference of a microcontroller as a complete event."""
+        for name, mcu in self.inferring.items():
+            for one in mcu.inferences:
+                yield {"ph": "X", "name": "inference", "cat": "inference", "pid": self.processes[name],
+                       "tid": INFERENCE, "ts": _us(one.start_ns), "dur": _us(one.end_ns - one.start_ns),
+                       "args": {"sample": one.sequence, "instructions": one.instructions}}  # fmt: skip
+
     def device_events(self, name: str, channel: ChannelRecord) -> Iterator[Event]:
         """Yield what devices did with a channel's tensors; they act at an instant, so the slices have no length."""
         for message in channel.messages:
@@ -90,8 +103,9 @@ class _Tracks:
                 (channel.source, "publish", message.produced_ns),
                 (channel.target, "take", message.taken_ns),
             ):
-                if end in self.record.devices and t_ns is not None:
-                    yield {"ph": "X", "name": f"{verb} {clean(name)}", "cat": "device", "pid": self.processes[end],
+                device = end.partition(".")[0]
+                if device in self.record.devices and t_ns is not None:
+                    yield {"ph": "X", "name": f"{verb} {clean(name)}", "cat": "device", "pid": self.processes[device],
                            "tid": DOORBELLS, "ts": _us(t_ns), "dur": 0.0,
                            "args": {"sequence": message.sequence}}  # fmt: skip
 
@@ -109,8 +123,9 @@ class _Tracks:
 
     def _place(self, end: str, t_ns: int) -> Event | None:
         """Return thread and time of a slice at one end of a channel that holds `t_ns`; 1 ns earlier at its very end."""
-        if end in self.record.devices:
-            return {"pid": self.processes[end], "tid": DOORBELLS, "ts": _us(t_ns)}
+        device = end.partition(".")[0]
+        if device in self.record.devices:
+            return {"pid": self.processes[device], "tid": DOORBELLS, "ts": _us(t_ns)}
         service = ".".join(end.split(".")[:2])
         calls = self.spans.get(service, [])
         index = bisect_right(calls, (t_ns, 1 << 62)) - 1

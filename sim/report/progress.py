@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 REFRESH_S, LINE_S = 0.1, 5.0
 """Least wall time between two refreshes of the display, and between two plain lines."""
+CHANNELS = 12
+"""Most of them that are told one by one."""
 
 
 class Progress:
@@ -121,8 +123,14 @@ class Progress:
         pace = f"virtual {virtual_s:.2f} s of {self.duration_ns / 1e9:g} s, wall {self.wall_s:.2f} s"
         return f"{pace} ({digits(virtual_s / self.wall_s)} x real time)" if self.wall_s > 0 and virtual_s else pace
 
+    def _tensors(self) -> list[str]:
+        """Return how many tensors each channel had so far, or all of them together where there are many."""
+        if len(self.counts) > CHANNELS:
+            return [f"{sum(self.counts.values())} tensors in {len(self.counts)} channels"]
+        return [f"{clean(name)} {count}" for name, count in self.counts.items()]
+
     def _figures(self) -> str:
-        return ", ".join([self._pace(), *(f"{name} {count}" for name, count in self.counts.items())])
+        return ", ".join([self._pace(), *self._tensors()])
 
     def _display(self) -> Group:
         from rich.console import Group
@@ -135,5 +143,5 @@ class Progress:
         for name, state in self.partitions.items():
             grid.add_row(Text(f"  {clean(name)}", style="cyan"), Text(clean(state)))
         bar = ProgressBar(total=max(self.duration_ns, 1), completed=self.now_ns, width=48)
-        counts = Text("   ".join(f"{clean(name)} {count}" for name, count in self.counts.items()), style="dim")
+        counts = Text("   ".join(self._tensors()), style="dim")
         return Group(head, grid, bar, Text(self._pace()), counts) if self.now_ns else Group(head, grid)

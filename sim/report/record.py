@@ -6,7 +6,7 @@ Times are virtual nanoseconds since the guests were told to start (``*_ns``) unl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,29 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Outcome = Literal["completed", "interrupted", "failed"]
-Boot = Literal["cold", "warm"]
-
-
-def percentile(values: Iterable[int], percent: int) -> int | None:
-    """Return the nearest-rank percentile: the smallest value that at least `percent` % of the values do not exceed.
-
-    With the n values in ascending order it is number ceil(percent * n / 100), counted from one (Hyndman & Fan 1996,
-    definition 1). It is always one of the values, so integers stay exact; 100 gives the largest.
-
-    Parameters:
-        values: any integers, in any order.
-        percent: 1 to 100.
-
-    Returns:
-        The value, or None when there are none.
-
-    Raises:
-        ValueError: `percent` is out of range.
-    """
-    if not 1 <= percent <= 100:
-        raise ValueError(f"percent must be 1 to 100, not {percent}")
-    ordered = sorted(values)
-    return ordered[-(-percent * len(ordered) // 100) - 1] if ordered else None
+Boot = Literal["cold", "warm", "power-on"]
 
 
 @dataclass(slots=True)
@@ -75,8 +53,47 @@ class DoorbellRecord:
 
 
 @dataclass(slots=True)
+class InferenceRecord:
+    """One inference of a microcontroller's firmware, by its own clock and its core's instruction counter."""
+
+    start_ns: int
+    end_ns: int
+    instructions: int
+    sequence: int
+    """Sequence number of the sensor sample it worked on (`origin_sequence` of its input)."""
+
+
+@dataclass(slots=True)
+class McuRecord:
+    """What only a microcontroller has."""
+
+    core: str
+    board_mips: float
+    """Million instructions per second of the real board; the partition's `mips` may be scaled down from it."""
+    backend_note: str
+    """Why this backend runs it; empty where there was no choice."""
+    firmware: str
+    """Digest of the ELF file."""
+    flash_bytes: int
+    """Code, constants and initial values of variables."""
+    ram_bytes: int
+    """Variables, arena and stack."""
+    board_flash_bytes: int
+    board_ram_bytes: int
+    window_bytes: int
+    """Memory shared with the host: control page and channels."""
+    stack_bytes: int = 0
+    stack_high_water: int = 0
+    arena_bytes: int = 0
+    arena_high_water: int = 0
+    inferences: list[InferenceRecord] = field(default_factory=list)
+    lost_inferences: int = 0
+    """Inferences that were logged faster than the host looked."""
+
+
+@dataclass(slots=True)
 class PartitionRecord:
-    """A guest over a whole run."""
+    """A guest or a microcontroller over a whole run."""
 
     machine: str
     backend: str
@@ -98,18 +115,50 @@ class PartitionRecord:
     """File with the raw console output, copied to ``logs/<partition>.log``."""
     log: list[LogLine] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
+    mcu: McuRecord | None = None
+    """None for a Linux guest."""
 
 
 @dataclass(slots=True)
 class DeviceRecord:
-    """A native participant (camera, display) over a whole run."""
+    """A native participant (camera, display, link) over a whole run."""
 
     kind: str
     description: str = ""
     """What the scenario set, as a person says it: ``640x480 rgb8 at 30 fps``."""
     tensors: int = 0
+    digest: str | None = None
+    """Of a sink: hash of all tensors that it took, in order."""
     animation: Path | None = None
     """Short animated preview the device wrote, if any."""
+
+
+@dataclass(slots=True)
+class TrafficRecord:
+    """What went over a link in one direction."""
+
+    tensors: int = 0
+    bytes: int = 0
+    """Of payloads."""
+    packets: int = 0
+    busy_ns: int = 0
+    """How long they kept the wire busy; what was begun counts whole, even if the run ended before it."""
+    worst_transit_ns: int = 0
+    """Longest time from a tensor's publication to its arrival at the other side of the link."""
+
+
+@dataclass(slots=True)
+class LinkRecord:
+    """The link of a microcontroller on a board of its own, over a whole run."""
+
+    kind: str
+    rate_hz: float
+    """Clock of the wire; bits per second where it has none."""
+    latency_ns: int
+    mtu_bytes: int
+    sent: TrafficRecord = field(default_factory=TrafficRecord)
+    """By the microcontroller."""
+    received: TrafficRecord = field(default_factory=TrafficRecord)
 
 
 @dataclass(slots=True)
@@ -185,7 +234,7 @@ class ChannelRecord:
     """A channel over a whole run."""
 
     source: str
-    """``device`` or ``partition.service.port``."""
+    """``device.port``, ``partition.service.port``, or the name of a link."""
     target: str
     dtype: str
     shape: tuple[int, ...]
@@ -307,6 +356,8 @@ class RunRecord:
     time_mode: str = "virtual"
     partitions: dict[str, PartitionRecord] = field(default_factory=dict)
     devices: dict[str, DeviceRecord] = field(default_factory=dict)
+    links: dict[str, LinkRecord] = field(default_factory=dict)
+    """By the microcontroller that each leads to; as participants they are among the devices too."""
     channels: dict[str, ChannelRecord] = field(default_factory=dict)
     doorbells: list[DoorbellRecord] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)

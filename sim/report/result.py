@@ -7,14 +7,16 @@ two runs with one digest have equal results once `repeatable` has taken those ke
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from os import PathLike, fspath
 from typing import Any
 
 from typing_extensions import TypedDict
 
-from sim.report.record import ChannelRecord, ExpectationRecord, PartitionRecord, RunRecord, percentile
+from sim.report.distribution import Distribution, distribution_us
+from sim.report.microcontroller import LinkResult, McuResult, link_result, mcu_result
+from sim.report.record import ChannelRecord, ExpectationRecord, PartitionRecord, RunRecord
 
 VERSION = 1
 WALL_KEYS = ("wall_s", "boot", "wall")
@@ -35,14 +37,6 @@ class WallResult(TypedDict):
     first_tensor_s: float | None
     virtual_per_wall: float | None
     phases: dict[str, float]
-
-
-class Distribution(TypedDict):
-    """Nearest-rank percentiles in microseconds; None when there is no value."""
-
-    p50: float | None
-    p99: float | None
-    max: float | None
 
 
 class ChannelResult(TypedDict):
@@ -89,6 +83,15 @@ class PartitionResult(TypedDict):
     failed: str | None
 
 
+class DeviceResult(TypedDict):
+    """A device or a link; `digest` only of a sink, hash of all that it took."""
+
+    kind: str
+    description: str
+    tensors: int
+    digest: str | None
+
+
 class ExpectationResult(TypedDict):
     """An expectation and what came of it."""
 
@@ -118,7 +121,9 @@ class Result(TypedDict):
     metrics: dict[str, Any]
     channels: dict[str, ChannelResult]
     partitions: dict[str, PartitionResult]
-    devices: dict[str, dict[str, Any]]
+    microcontrollers: dict[str, McuResult]
+    links: dict[str, LinkResult]
+    devices: dict[str, DeviceResult]
     doorbells: int
     environment: dict[str, Any]
     notes: list[str]
@@ -154,8 +159,19 @@ def result(record: RunRecord) -> Result:
         "metrics": plain(record.metrics),
         "channels": {name: _channel(channel, end_ns) for name, channel in record.channels.items()},
         "partitions": {name: _partition(partition, end_ns) for name, partition in record.partitions.items()},
+        "microcontrollers": {
+            name: mcu_result(partition, partition.mcu)
+            for name, partition in record.partitions.items()
+            if partition.mcu is not None
+        },
+        "links": {name: link_result(link, end_ns) for name, link in record.links.items()},
         "devices": {
-            name: {"kind": device.kind, "description": device.description, "tensors": device.tensors}
+            name: {
+                "kind": device.kind,
+                "description": device.description,
+                "tensors": device.tensors,
+                "digest": device.digest,
+            }
             for name, device in record.devices.items()
         },
         "doorbells": len(record.doorbells),
@@ -181,23 +197,6 @@ def schema() -> dict[str, Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Result).json_schema()
-
-
-def distribution_us(values_ns: Sequence[int]) -> Distribution:
-    """Return percentiles of nanosecond values in microseconds.
-
-    Parameters:
-        values_ns: durations in virtual ns.
-
-    Returns:
-        The nearest-rank p50 and p99 and the maximum; each is the float nearest to the exact value.
-    """
-    p50, p99, most = (percentile(values_ns, percent) for percent in (50, 99, 100))
-    return {
-        "p50": None if p50 is None else p50 / 1000,
-        "p99": None if p99 is None else p99 / 1000,
-        "max": None if most is None else most / 1000,
-    }
 
 
 def services(partition: PartitionRecord) -> dict[str, ServiceResult]:
@@ -289,8 +288,7 @@ def _expectation(expectation: ExpectationRecord) -> ExpectationResult:
 
 
 def _boot(partition: PartitionRecord) -> BootResult:
-    warm = partition.boot == "warm" and partition.restore_s is not None
-    seconds = partition.restore_s if warm and partition.restore_s is not None else partition.boot_s
+    seconds = partition.boot_s if partition.boot == "cold" or partition.restore_s is None else partition.restore_s
     return {"kind": partition.boot, "seconds": round(seconds, 6)}
 
 

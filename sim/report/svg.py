@@ -50,7 +50,7 @@ def duration(t_ns: float | None) -> str:
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if abs(t_ns) >= size:
             return f"{digits(t_ns / size)}\N{NO-BREAK SPACE}{unit}"
-    return f"{t_ns:g}\N{NO-BREAK SPACE}ns"
+    return f"{digits(t_ns)}\N{NO-BREAK SPACE}ns"
 
 
 def size(count: float) -> str:
@@ -59,6 +59,12 @@ def size(count: float) -> str:
         if count >= factor:
             return f"{digits(count / factor)}\N{NO-BREAK SPACE}{unit}"
     return f"{count:.0f}\N{NO-BREAK SPACE}B"
+
+
+def fit(text: object, most: int) -> str:
+    """Return a text made harmless and cut to at most so many characters."""
+    shown = clean(text)
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
 def digits(value: float) -> str:

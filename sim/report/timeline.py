@@ -21,7 +21,8 @@ def timeline(record: RunRecord) -> dict[str, Any]:
 
     Returns:
         ``end`` (ns), ``quantum`` (ns), ``shown`` (ns up to which items are included) and ``lanes``: of services, with
-        ``spans`` [start, end, origin sequence]; of channels, with ``messages`` [sequence, produced, taken, returned,
+        ``spans`` [start, end, origin sequence] and, on a microcontroller, ``inferences`` [start, end, instructions]; of
+        channels, with ``messages`` [sequence, produced, taken, returned,
         origin sequence, dropped] (-1 where there is none) and ``steps`` [t_ns, level].
     """
     end_ns = record.virtual_time_ns
@@ -47,10 +48,14 @@ def _services(name: str, partition: PartitionRecord, hue: int, shown_ns: int) ->
     for span in partition.spans:
         if span.start_ns <= shown_ns:
             spans.setdefault(span.service, []).append([span.start_ns, span.end_ns, span.sequence])
-    return [
+    lanes: list[dict[str, Any]] = [
         {"kind": "service", "group": clean(name), "name": clean(service), "hue": hue % 6, "spans": sorted(calls)}
         for service, calls in spans.items()
     ]
+    if partition.mcu is not None and partition.mcu.inferences and lanes:
+        made = [[one.start_ns, one.end_ns, one.instructions] for one in partition.mcu.inferences]
+        lanes[0]["inferences"] = sorted(one for one in made if one[0] <= shown_ns)
+    return lanes
 
 
 def _channel(name: str, channel: ChannelRecord, hue: int, shown_ns: int) -> dict[str, Any]:

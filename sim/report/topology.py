@@ -13,11 +13,16 @@ from sim.report import svg
 from sim.report.record import ChannelRecord, RunRecord
 
 BOX_WIDTH, GAP, ROW, HEADER, MARGIN = 190.0, 212.0, 52.0, 62.0, 12.0
+NARROW, FEW = 164.0, 4
+"""Gap between layers where there are more than a few, so that texts stay legible when the drawing fits a page."""
 SPACING, BELOW = 34.0, 40.0
 """Between boxes of a layer, and between arrows that lead back below everything."""
 GLYPHS = {
     "camera": "M2 6H22V26H2ZM22 13L31 8V24L22 19M12 11a5 5 0 1 0 .1 0Z",
     "display": "M1 3H31V23H1ZM11 30H21M16 23V30",
+    "link": "M4 16a5 5 0 1 0 10 0a5 5 0 1 0-10 0ZM18 16a5 5 0 1 0 10 0a5 5 0 1 0-10 0ZM14 16H18",
+    "recording": "M2 16H7L10 6L14 26L18 10L21 20L23 16H30",
+    "sink": "M16 3V19M9 13L16 20L23 13M4 21V28H28V21",
 }
 """Paths of 32 x 32 units for the kinds of devices."""
 
@@ -95,16 +100,18 @@ def heat(share: float) -> int:
 def _system(record: RunRecord) -> tuple[dict[str, Box], list[Arrow]]:
     boxes = _boxes(record)
     arrows = [
-        Arrow(name, channel, *_end(channel.source), *_end(channel.target)) for name, channel in record.channels.items()
+        Arrow(name, channel, *_end(record, channel.source), *_end(record, channel.target))
+        for name, channel in record.channels.items()
     ]
     _count_rows(boxes, arrows)
     _layers(boxes, arrows)
     return boxes, arrows
 
 
-def _end(end: str) -> tuple[str, str]:
+def _end(record: RunRecord, end: str) -> tuple[str, str]:
+    """Return the box and the row of a channel's end: devices are a row themselves, their ports are not drawn."""
     box, _, rest = end.partition(".")
-    return box, rest.partition(".")[0]
+    return box, "" if box in record.devices else rest.partition(".")[0]
 
 
 def _boxes(record: RunRecord) -> dict[str, Box]:
@@ -185,12 +192,13 @@ def _columns(boxes: dict[str, Box], arrows: list[Arrow]) -> list[list[Box]]:
 def _place(columns: list[list[Box]]) -> tuple[float, float]:
     heights = [sum(box.height for box in column) + SPACING * (len(column) - 1) for column in columns]
     tallest = max([*heights, 0.0])
+    gap = GAP if len(columns) <= FEW else NARROW
     for index, (column, height) in enumerate(zip(columns, heights, strict=True)):
         y = MARGIN + (tallest - height) / 2
         for box in column:
-            box.x, box.y = MARGIN + index * (BOX_WIDTH + GAP), y
+            box.x, box.y = MARGIN + index * (BOX_WIDTH + gap), y
             y += box.height + SPACING
-    width = len(columns) * BOX_WIDTH + (len(columns) - 1) * GAP
+    width = len(columns) * BOX_WIDTH + (len(columns) - 1) * gap
     return width + 2 * MARGIN, tallest + 2 * MARGIN
 
 
@@ -200,6 +208,8 @@ def _ports(boxes: dict[str, Box], arrows: list[Arrow]) -> Iterator[tuple[Arrow, 
     for arrow in arrows:
         sides.setdefault(("out", arrow.source, arrow.source_row), []).append(arrow)
         sides.setdefault(("in", arrow.target, arrow.target_row), []).append(arrow)
+    for (side, _, _), sharing in sides.items():
+        sharing.sort(key=lambda arrow, side=side: _beyond(boxes, arrow, side))  # type: ignore[misc]
 
     def port(side: str, name: str, row: str, arrow: Arrow) -> tuple[float, float]:
         box, sharing = boxes[name], sides[side, name, row]
@@ -212,6 +222,15 @@ def _ports(boxes: dict[str, Box], arrows: list[Arrow]) -> Iterator[tuple[Arrow, 
             middle = boxes[name].y + boxes[name].height / 2
             points += [(boxes[name].x, middle), (boxes[name].x + BOX_WIDTH, middle)]
         yield arrow, [*points, port("in", arrow.target, arrow.target_row, arrow)]
+
+
+def _beyond(boxes: dict[str, Box], arrow: Arrow, side: str) -> float:
+    """Return the height of what an arrow meets next on its way from one side of a row; those that lead back are low."""
+    if arrow.backward:
+        return math.inf
+    others = [arrow.source, *arrow.passages, arrow.target]
+    box, row = (boxes[others[1]], arrow.target_row) if side == "out" else (boxes[others[-2]], arrow.source_row)
+    return box.y + box.height / 2 if box.kind == "passage" else box.row_top(row) + box.row_height(row) / 2
 
 
 def _draw_arrows(boxes: dict[str, Box], arrows: list[Arrow], end_ns: int, low: float) -> Iterator[Markup]:
@@ -265,7 +284,7 @@ def _label(arrow: Arrow, x: float, y: float) -> Markup:
     channel = arrow.channel
     lost = f" · {svg.count(channel.dropped)} dropped" if channel.dropped else ""
     second = f"{svg.count(channel.published)} msg · {channel.occupancy_max}/{channel.depth}{lost}"
-    name = svg.tag("text", _fit(arrow.name, 26), x=x, y=y - 7, class_="channel-name")
+    name = svg.tag("text", svg.fit(arrow.name, 26), x=x, y=y - 7, class_="channel-name")
     return name + svg.tag("text", second, x=x, y=y + 16, class_="lost" if lost else "channel-facts")
 
 
@@ -275,9 +294,9 @@ def _draw_box(box: Box) -> Markup:
     parts = [
         svg.tag("title", "\n".join((box.title, *box.facts))),
         svg.tag("rect", x=box.x, y=box.y, width=BOX_WIDTH, height=box.height, rx=10, class_="box"),
-        svg.tag("text", _fit(box.title, 22), x=box.x + 14, y=box.y + 22, class_="box-title"),
+        svg.tag("text", svg.fit(box.title, 22), x=box.x + 14, y=box.y + 22, class_="box-title"),
         *(
-            svg.tag("text", _fit(fact, 32), x=box.x + 14, y=box.y + 39 + 14 * line, class_="box-facts")
+            svg.tag("text", svg.fit(fact, 29), x=box.x + 14, y=box.y + 39 + 14 * line, class_="box-facts")
             for line, fact in enumerate(box.facts)
         ),
     ]
@@ -289,13 +308,8 @@ def _draw_box(box: Box) -> Markup:
         place = {"x": box.x + 10, "y": top, "width": BOX_WIDTH - 20, "height": height}
         parts.append(svg.tag("rect", **place, rx=7, class_="service"))
         middle = {"x": box.x + BOX_WIDTH / 2, "y": top + height / 2 + 4.5}
-        parts.append(svg.tag("text", _fit(row, 20), **middle, class_="service-name"))
+        parts.append(svg.tag("text", svg.fit(row, 20), **middle, class_="service-name"))
     return svg.tag("g", *parts, class_=f"node {box.kind if box.kind.startswith('partition') else 'device'}")
-
-
-def _fit(text: str, most: int) -> str:
-    text = svg.clean(text)
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _marker() -> Markup:

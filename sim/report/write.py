@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim.report import pictures
-from sim.report.html import page
+from sim.report.html import LOG_LINES, page
 from sim.report.junit import junit
 from sim.report.perfetto import trace
 from sim.report.record import PartitionRecord, RunRecord
@@ -62,7 +62,7 @@ def write(record: RunRecord, folder: Path, figures: Result | None = None) -> Rep
     _put(report.json, (json.dumps(figures, indent=2, allow_nan=False) + "\n").encode())
     _put(report.trace, json.dumps(trace(record), separators=(",", ":"), allow_nan=False).encode())
     _put(report.junit, junit(record))
-    _put(report.html, page(record, figures, logs).encode())
+    _put(report.html, page(record, figures, logs, _consoles(record.partitions)).encode())
     return report
 
 
@@ -96,6 +96,15 @@ def _log(partition: PartitionRecord) -> str:
     if partition.console and partition.console.is_file():
         lines += ["", "---- console ----", _console(partition.console)]
     return clean("\n".join(lines) + "\n")
+
+
+def _consoles(partitions: Mapping[str, PartitionRecord]) -> dict[str, list[str]]:
+    """Return the last lines of the consoles of microcontrollers: they have no agent that logs."""
+    return {
+        name: _console(partition.console).splitlines()[-LOG_LINES:]
+        for name, partition in partitions.items()
+        if partition.mcu is not None and partition.console is not None and partition.console.is_file()
+    }
 
 
 def _console(path: Path) -> str:

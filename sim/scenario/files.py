@@ -82,6 +82,10 @@ def find_program(value: object, folders: Iterable[Path]) -> Program:
         ValueError: the text has another form, or the file does not exist.
     """
     folders = tuple(folders)
+    if isinstance(value, str) and re.fullmatch(r"(?i).+\.(c|h|cc|cpp)(:\w*)?", value):
+        raise ValueError(
+            f"{shown(value)} is for a microcontroller; a Linux guest runs Python like services/echo.py:echo"
+        )
     match = re.fullmatch(r"(.+):([^:/\\]*)", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"{shown(value)} is no service; write file and callable like services/detector.py:Detector")
@@ -96,6 +100,37 @@ def find_program(value: object, folders: Iterable[Path]) -> Program:
     return Program(str(value), path, name)
 
 
+def find_source(value: object, folders: Iterable[Path]) -> File:
+    """Return the C source of this name.
+
+    Raises:
+        ValueError: the text names something else, or there is no such file.
+    """
+    example = "guests/mcu/services/echo.c"
+    if isinstance(value, str) and re.fullmatch(r"(?i).+\.py(:.*)?", value):
+        raise ValueError(f"{shown(value)} is for a Linux guest; a microcontroller runs C like {example}")
+    if not isinstance(value, str) or not value.endswith(".c"):
+        raise ValueError(f"{shown(value)} is no C source; write a file like {example}")
+    return _one_file(find_file(value, folders), "a C source")
+
+
+def find_firmware(value: object, folders: Iterable[Path]) -> File:
+    """Return the ELF file of this name.
+
+    Raises:
+        ValueError: the text names something else, or there is no such file.
+    """
+    if isinstance(value, str) and value.endswith((".c", ".py", ".bin", ".hex")):
+        raise ValueError(f"{shown(value)} is no linked program; name an ELF file like build/my.elf")
+    return _one_file(find_file(value, folders), "firmware")
+
+
+def _one_file(found: File, what: str) -> File:
+    if not found.path.is_file():
+        raise ValueError(f"{shown(found.text)} is a folder; {what} is one file")
+    return found
+
+
 _DATA_FILE = re.compile(r".*\.(tflite|onnx|npy|npz|json|csv|txt|bin|png|yaml|yml)|.*/.*\.\w{1,8}", re.IGNORECASE)
 
 
@@ -107,10 +142,7 @@ def find_setting(value: object, folders: Iterable[Path]) -> object:
     """
     if not isinstance(value, str) or not _DATA_FILE.fullmatch(value):
         return value
-    found = find_file(value, folders)
-    if not found.path.is_file():
-        raise ValueError(f"{shown(value)} is a folder; a setting names one file")
-    return found
+    return _one_file(find_file(value, folders), "a setting")
 
 
 def _where(text: str, folders: tuple[Path, ...]) -> str:

@@ -10,32 +10,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from guests.service import TensorType
-from machines import boards
 from sim.scenario.devices import Device
-from sim.scenario.files import Program
 from sim.scenario.metrics import Metric
+from sim.scenario.partitions import LinuxPartition as LinuxPartition
+from sim.scenario.partitions import McuPartition as McuPartition
+from sim.scenario.partitions import Partition
 from sim.scenario.ports import Endpoint, parse_endpoint
-from sim.scenario.problem import advice
-from sim.scenario.types import (
-    Duration,
-    Memory,
-    Name,
-    ProgramFile,
-    Section,
-    SettingValue,
-    Speed,
-    TensorText,
-    Written,
-)
+from sim.scenario.types import Duration, Memory, Name, Section, TensorText, Written
 
 DEPTHS = tuple(1 << bit for bit in range(1, 16))
 """Possible depths of a ring: powers of two up to VIRTIO 1.2's largest queue (section 2.7)."""
-
-
-def _machine(name: str) -> str:
-    if name not in boards.names():
-        raise ValueError(f"unknown machine '{name}'; {advice(name, boards.names())}")
-    return name
 
 
 def _depth(depth: int) -> int:
@@ -75,45 +59,8 @@ class Host(Section):
     memory_bytes: Memory | None = Field(
         default=None,
         alias="memory",
-        description="Memory that all partitions and channels share; unlimited if left out.",
+        description="Memory that all Linux guests and channels share; unlimited if left out.",
     )
-
-
-class Service(Section):
-    """A Python callable on a partition, called when each of its inputs has a tensor."""
-
-    run: ProgramFile = Field(description="Python file and callable; see the section on services.")
-    settings: dict[str, SettingValue] = Field(
-        default_factory=dict, description="Arguments of a service class; files are carried into the guest."
-    )
-
-    @property
-    def program(self) -> Program:
-        """The file and the callable of `run`."""
-        return self.run
-
-
-class Partition(Section):
-    """A guest with its resources."""
-
-    machine: Annotated[str, AfterValidator(_machine)] = Field(
-        description="Name of a board profile.", json_schema_extra=lambda schema: schema.update(enum=[*boards.names()])
-    )
-    memory_bytes: Memory = Field(alias="memory", description="Memory of the guest.")
-    speed_mips: Speed = Field(
-        alias="speed", description="Instructions per virtual second; one that the board reaches exactly."
-    )
-    services: dict[Name, Service] = Field(default_factory=dict, description="What runs on it.")
-
-    @property
-    def board(self) -> boards.Board:
-        """The profile of its machine."""
-        return boards.load(self.machine)
-
-    @property
-    def icount_shift(self) -> int:
-        """N of QEMU's ``-icount shift=N`` for its speed."""
-        return self.board.icount_shift(self.speed_mips)
 
 
 class Channel(Section):
@@ -156,7 +103,7 @@ class Scenario(Section):
     seed: int = Field(default=1, ge=0, lt=1 << 32, description="Seed of everything random.")
     time: Time = Field(description="How long the run is and how finely it is cut.")
     host: Host = Field(default=Host(), description="The machine that carries the partitions.")
-    partitions: dict[Name, Partition] = Field(min_length=1, description="The guests.")
+    partitions: dict[Name, Partition] = Field(min_length=1, description="The guests and microcontrollers.")
     devices: dict[Name, Device] = Field(default_factory=dict, description="What the host itself plays.")
     channels: dict[Name, Channel] = Field(default_factory=dict, description="Who sends tensors to whom.")
     metrics: dict[Name, Metric] = Field(default_factory=dict, description="Figures to compute from channels.")
@@ -166,6 +113,16 @@ class Scenario(Section):
         description="What must hold at the end, such as `channels.frames.dropped == 0`.",
         json_schema_extra=lambda schema: schema.update(items={"anyOf": [{"type": "string"}, schema["items"]]}),
     )
+
+    @property
+    def linux_guests(self) -> dict[str, LinuxPartition]:
+        """The partitions that are Linux guests, by name."""
+        return {name: each for name, each in self.partitions.items() if isinstance(each, LinuxPartition)}
+
+    @property
+    def microcontrollers(self) -> dict[str, McuPartition]:
+        """The partitions that are microcontrollers, by name."""
+        return {name: each for name, each in self.partitions.items() if isinstance(each, McuPartition)}
 
     def inputs_of(self, node: str, service: str | None = None) -> dict[str, str]:
         """Return the channels that end at a service or a device: input port to channel name.
@@ -182,7 +139,7 @@ class Scenario(Section):
 
         Parameters:
             node: a partition or a device.
-            service: a service of the partition; None for a device. Only a device's port may have several channels.
+            service: a service of the partition; None for a device.
         """
         outputs: dict[str, tuple[str, ...]] = {}
         for name, channel in self.channels.items():

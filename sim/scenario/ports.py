@@ -54,19 +54,22 @@ class Port:
     Attributes:
         direction: seen from the service or device.
         mismatch: says what is wrong with a channel's tensor at this port, or returns None.
+        optional: an input that may stay open.
     """
 
     direction: Direction
     mismatch: Callable[[TensorType], str | None]
+    optional: bool = False
 
 
-def exactly(direction: Direction, expected: TensorType, owner: str) -> Port:
+def exactly(direction: Direction, expected: TensorType, owner: str, optional: bool = False) -> Port:
     """Return a port that takes one dtype and shape only.
 
     Parameters:
         direction: input or output.
         expected: dtype and shape; quantisation may differ.
         owner: the subject of the message, such as ``detector.frame is``.
+        optional: an input that may stay open.
     """
 
     def mismatch(tensor: TensorType) -> str | None:
@@ -74,4 +77,4 @@ def exactly(direction: Direction, expected: TensorType, owner: str) -> Port:
             return None
         return f"{owner} {TensorType(expected.dtype, expected.shape)}"
 
-    return Port(direction, mismatch)
+    return Port(direction, mismatch, optional)

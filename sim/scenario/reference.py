@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from machines import boards
+from machines.mcu.cores import CORES
 from sim.scenario.schema import to_schema
 from sim.scenario.units import format_memory, format_speed
 
@@ -21,15 +22,25 @@ ORDER: tuple[tuple[str, str], ...] = (
     ("Scenario", "The file"),
     ("Time", "`time`"),
     ("Host", "`host`"),
-    ("Partition", "`partitions.NAME`"),
-    ("Service", "`partitions.NAME.services.NAME`"),
+    ("LinuxPartition", "`partitions.NAME`, a Linux guest"),
+    ("Service", "`partitions.NAME.services.NAME` of a Linux guest"),
+    ("McuPartition", "`partitions.NAME`, a microcontroller"),
+    ("McuService", "`partitions.NAME.services.NAME` of a microcontroller"),
+    ("Link", "`partitions.NAME.link` of a microcontroller"),
     ("Camera", "`devices.NAME` of `kind: camera`"),
     ("Display", "`devices.NAME` of `kind: display`"),
+    ("Recording", "`devices.NAME` of `kind: recording`"),
+    ("Sink", "`devices.NAME` of `kind: sink`"),
     ("Channel", "`channels.NAME`"),
     ("DetectionMetric", "`metrics.NAME` of `kind: detection`"),
+    ("ClassificationMetric", "`metrics.NAME` of `kind: classification`"),
+    ("EqualMetric", "`metrics.NAME` of `kind: equal`"),
     ("Expectation", "`expectations`, each"),
 )
 """Sections and their headings; the reference test fails when one is missing."""
+
+_LINUX_HEAD = ("Machine", "Runs on", "Memory", "Speeds")
+_MCU_HEAD = ("Machine", "Core", "Clock", "Speed", "Flash", "RAM", "Link", "Backends")
 
 
 def tables() -> str:
@@ -40,7 +51,8 @@ def tables() -> str:
     for name, heading in ORDER:
         lines += [f"### {heading}", "", definitions[name]["description"], ""]
         lines += [*_table(("Key", "Written", "Default", "Meaning"), _keys(definitions[name])), ""]
-    lines += ["### Machines", "", *_table(("Machine", "Runs on", "Memory", "Speeds"), _machines())]
+    lines += ["### Machines that carry a Linux guest", "", *_table(_LINUX_HEAD, _linux_machines()), ""]
+    lines += ["### Machines that are microcontrollers", "", *_table(_MCU_HEAD, _microcontrollers())]
     return "\n".join(lines)
 
 
@@ -65,7 +77,10 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> list[str]:
 def _keys(definition: Mapping[str, Any]) -> Iterator[Sequence[str]]:
     required = definition.get("required", ())
     for key, schema in definition["properties"].items():
-        default = "" if isinstance(schema.get("default", {}), dict) else f"`{schema['default']}`"
+        default = schema.get("default", {})
+        default = (
+            "" if isinstance(default, dict) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        )
         yield f"`{key}`", _written(schema), "required" if key in required else default, schema.get("description", "")
 
 
@@ -83,15 +98,33 @@ def _written(schema: Mapping[str, Any]) -> str:
     if "$ref" in schema:
         return "section"
     kinds = {"object": "names", "array": "list", "string": "text", "integer": "whole number"}
+    kinds["boolean"] = "`true`, `false`"
     return kinds[schema["type"]]
 
 
-def _machines() -> Iterator[Sequence[str]]:
-    for name in boards.names():
-        board = boards.load(name)
-        memory = f"{format_memory(board.memory_min_bytes)} to {format_memory(board.memory_max_bytes)}"
-        speeds = ", ".join(format_speed(speed).removesuffix(" MIPS") for speed in board.speeds_mips)
-        yield f"`{name}`", f"{board.backend}, {board.architecture}, {board.cpu}", memory, f"{speeds} MIPS"
+def _linux_machines() -> Iterator[Sequence[str]]:
+    for board in _boards():
+        if isinstance(board, boards.LinuxBoard):
+            memory = f"{format_memory(board.memory_min_bytes)} to {format_memory(board.memory_max_bytes)}"
+            speeds = ", ".join(format_speed(speed).removesuffix(" MIPS") for speed in board.speeds_mips)
+            runs_on = f"{board.backend}, {board.architecture}, {board.cpu}"
+            yield f"`{board.name}`", runs_on, memory, f"{speeds} MIPS"
+
+
+def _microcontrollers() -> Iterator[Sequence[str]]:
+    for board in _boards():
+        if isinstance(board, boards.McuBoard):
+            speed, clock = format_speed(board.speed_mips), f"{board.clock_mhz:g} MHz"
+            flash, ram = format_memory(board.flash_bytes), format_memory(board.ram_bytes)
+            backends = ", ".join(
+                f"{name} (as {entry.machine})" if entry.stand_in else name for name, entry in board.backends.items()
+            )
+            link = board.link.kind if board.link else "on chip"
+            yield f"`{board.name}`", CORES[board.core].title, clock, speed, flash, ram, link, backends
+
+
+def _boards() -> Iterator[boards.Board]:
+    return map(boards.load, boards.names())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Signatures of services, read by importing their files on the host."""
+"""Signatures of services: those in Python are read by importing their files on the host."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from types import ModuleType
 
 from guests.service import Signature, SignatureError, signature
 from sim.scenario.files import Program
+from sim.scenario.firmware import declarations, elf_ports
+from sim.scenario.partitions import LinuxPartition, McuPartition
 from sim.scenario.problem import advice
 
 _numbers = count(1)
@@ -46,6 +48,22 @@ def signature_of(program: Program) -> Signature:
         return signature(found)
     except SignatureError as error:
         raise ServiceError(f"{error}; annotate it as guests/service.py shows") from None
+
+
+def required_inputs(partition: LinuxPartition | McuPartition, service: str) -> tuple[str, ...]:
+    """Return the input ports that a service holds a tensor of while it is called, in the order of its declaration.
+
+    Parameters:
+        partition: of a scenario that was loaded, so that its programs are sound.
+        service: one of its `service_names`.
+    """
+    if isinstance(partition, LinuxPartition):
+        return signature_of(partition.services[service].run).required
+    if partition.firmware is not None:
+        ports = elf_ports(partition.firmware.path, partition.board, partition.backends)
+        return tuple(port.name for port in ports if port.direction == "input" and not port.optional)
+    declared = declarations(partition.services[service].source.path).ports.items()
+    return tuple(name for name, port in declared if port.direction == "input" and not port.optional)
 
 
 @lru_cache(maxsize=256)

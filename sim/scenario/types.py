@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from guests.service import ITEM_BYTES, TensorType
 from sim.scenario import units
-from sim.scenario.files import File, Program, find_program, find_setting
+from sim.scenario.files import File, Program, find_firmware, find_program, find_setting, find_source
 
 
 class Section(BaseModel):
@@ -51,7 +51,7 @@ class Written:
         return {"type": "string", "pattern": self.pattern, "examples": list(self.examples)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Found:
     """Pydantic annotation of a type whose text names a file, looked up in the folders of the validation context.
 
@@ -126,6 +126,12 @@ Memory = Annotated[
 ]
 """Amount of memory, in bytes."""
 
+PacketSize = Annotated[
+    int,
+    Written(units.parse_memory, units.format_memory, rf"^\s*{units.NUMBER}\s*({_MEMORY_UNITS})\s*$", ("4KiB", "64B")),
+]
+"""Size of a packet, in bytes."""
+
 Rate = Annotated[
     Fraction,
     Written(
@@ -136,6 +142,17 @@ Rate = Annotated[
     ),
 ]
 """Samples per virtual second, exact."""
+
+WireRate = Annotated[
+    Fraction,
+    Written(
+        units.parse_wire_rate,
+        units.format_wire_rate,
+        rf"^\s*{units.NUMBER}\s*({'|'.join(units.WIRE_RATES)})\s*$",
+        ("40MHz", "921600bit/s", "500kbit/s"),
+    ),
+]
+"""Clock periods, or bits, per virtual second on a wire, exact."""
 
 Speed = Annotated[
     Fraction,
@@ -169,8 +186,17 @@ ProgramFile = Annotated[
 ]
 """A callable in a Python file."""
 
+SourceFile = Annotated[
+    File,
+    Found(find_source, {"type": "string", "pattern": r"^.+\.c$", "examples": ["guests/mcu/services/echo.c"]}),
+]
+"""A source file in C."""
+
+FirmwareFile = Annotated[File, Found(find_firmware, {"type": "string", "examples": ["build/my.elf"]})]
+"""A program of a microcontroller."""
+
 SettingValue = Annotated[
     Any,
     Found(find_setting, {"type": ["string", "number", "boolean", "array", "object"]}),
 ]
-"""Argument of a service class; text that names a file becomes a `File`."""
+"""Setting of a service; text that names a file becomes a `File`."""

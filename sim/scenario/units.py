@@ -28,6 +28,11 @@ MEMORY: Mapping[str, int] = {
 RATES: Mapping[str, int] = {"fps": 1, "Hz": 1}
 """Units of how often a sensor takes a sample, per second."""
 
+WIRE_RATES: Mapping[str, int] = {
+    "Hz": 1, "kHz": 1_000, "MHz": 1_000_000, "bit/s": 1, "kbit/s": 1_000, "Mbit/s": 1_000_000, "baud": 1,
+}  # fmt: skip
+"""Units of a wire's clock, or of its bit rate where it has none, per second."""
+
 SPEEDS: Mapping[str, int] = {"MIPS": 1}
 """Units of a partition's speed: million instructions per second of virtual time."""
 
@@ -39,7 +44,7 @@ NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"
 
 _QUANTITY = re.compile(
     rf"\s*(?P<sign>-?)(?P<number>{NUMBER})(?:/(?P<divisor>[1-9][0-9]{{0,17}}))?\s*"
-    r"(?P<unit>[^\W\d_]*)\s*"
+    r"(?P<unit>[^\W\d_]*(?:/s)?)\s*"
 )
 
 
@@ -125,6 +130,20 @@ def parse_rate(text: object) -> Fraction:
 def format_rate(rate: Fraction) -> str:
     """Return the text of a rate in samples per second."""
     return f"{rate}fps"
+
+
+def parse_wire_rate(text: object) -> Fraction:
+    """Return the rate of a wire such as ``40MHz`` or ``921600bit/s``, exact, in clock periods or bits per second."""
+    rate = _quantity(text, WIRE_RATES, "rate of a wire", "921600bit/s")
+    if not rate:
+        raise ValueError("a rate of 0 carries nothing; write it like 921600bit/s")
+    return rate
+
+
+def format_wire_rate(rate: Fraction) -> str:
+    """Return the text of a rate in the largest unit of hertz that divides it."""
+    unit = next((unit for unit in ("MHz", "kHz") if rate % WIRE_RATES[unit] == 0), "Hz")
+    return f"{rate / WIRE_RATES[unit]}{unit}"
 
 
 def parse_speed(text: object) -> Fraction:

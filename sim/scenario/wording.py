@@ -71,7 +71,7 @@ def _types_at(loc: Sequence[str | int]) -> list[Any]:
     """Return the types that a value at pydantic's location can have."""
     kinds: list[Any] = [Scenario]
     for step in loc:
-        chosen = [kind for kind in kinds if step in get_args(_fields(kind).get("kind"))]
+        chosen = [kind for kind in kinds if step in _tags(kind)]
         kinds = chosen if len(kinds) > 1 and chosen else [inner for kind in kinds for inner in _inside(kind, step)]
     return kinds
 
@@ -80,6 +80,11 @@ def _fields(kind: Any) -> dict[str, Any]:
     if get_origin(kind) is not None or not (isinstance(kind, type) and issubclass(kind, BaseModel)):
         return {}
     return {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+
+
+def _tags(kind: Any) -> tuple[Any, ...]:
+    """Return what pydantic puts into the location of a mistake within a section of several kinds."""
+    return get_args(_fields(kind).get("kind")) or (getattr(kind, "kind", None),)
 
 
 def _inside(kind: Any, step: str | int) -> list[Any]:
@@ -112,6 +117,9 @@ def _missing(details: Details, path: Path) -> str:
 
 
 def _unknown_key(details: Details, path: Path) -> str:
+    for kind in _types_at(details["loc"][:-1]):
+        if path[-1] in getattr(kind, "foreign", ()):
+            return f"'{path[-1]}' does not belong here; {kind.foreign[path[-1]]}"
     return f"unknown key '{path[-1]}'; {advice(str(path[-1]), keys_at(details['loc'][:-1]))}"
 
 
@@ -128,7 +136,9 @@ def _wrong_kind(details: Details, path: Path) -> str:
 
 
 def _no_kind(details: Details, path: Path) -> str:
-    kinds = [word for kind in _types_at(details["loc"]) for word in get_args(_fields(kind)["kind"])]
+    kinds = [word for kind in _types_at(details["loc"]) for word in get_args(_fields(kind).get("kind"))]
+    if not kinds:
+        return _section(details, path)
     return f"'kind' is missing; add a line {' or '.join(f'kind: {kind}' for kind in kinds)}"
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import mmap
+import shutil
 import sys
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
+from guests.mcu import build as builder
+from guests.mcu.nn import convert, lowering
+from guests.mcu.nn.lowering import elementwise
 from guests.service import TensorType
 from machines import boards
+from machines.boards import LinuxBoard, McuBoard
+from sim.host.run import Run
+from sim.report.progress import Progress
 from sim.scenario import load
 from sim.scenario.checks.context import Context
 from sim.scenario.source import compose
@@ -38,12 +47,70 @@ def modules() -> Iterator[dict[str, ModuleType]]:
         del sys.modules[module.__name__]
 
 
-def test_the_board_is_one(tmp_path: Path) -> None:
-    (path,) = [path for path in FILES if path.startswith("machines/boards/")]
-    file = tmp_path / Path(path).name
-    file.write_text(FILES[path])
+def test_the_machine_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "linux-nehalem.yaml"
+    file.write_text(FILES[f"machines/boards/{file.name}"])
     board = boards.read(file)
+    assert isinstance(board, LinuxBoard)
     assert board.cpu.startswith("Nehalem") and board.icount_shift(Fraction(500)) == 1
+
+
+@pytest.fixture
+def netduino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[McuBoard]:
+    """The document's microcontroller board among the shipped ones, in copies of their folders."""
+    profiles, firmware = tmp_path / "profiles", tmp_path / "firmware"
+    shutil.copytree(boards.FOLDER, profiles)
+    for part in ("boards", "doorbells"):
+        shutil.copytree(builder.ROOT / part, firmware / part)
+    for path, text in FILES.items():
+        if path.endswith("/netduinoplus2.yaml"):
+            (profiles / Path(path).name).write_text(text)
+        elif path.startswith("guests/mcu/boards/"):
+            (firmware / "boards" / Path(path).name).write_text(text)
+    monkeypatch.setattr(boards, "FOLDER", profiles)
+    monkeypatch.setattr(builder, "ROOT", firmware)
+    for cached in (boards.names, boards.load):
+        cached.cache_clear()
+    board = boards.load("netduinoplus2")
+    assert isinstance(board, McuBoard)
+    yield board
+    for cached in (boards.names, boards.load):
+        cached.cache_clear()
+
+
+def test_the_microcontroller_runs(netduino: McuBoard, tmp_path: Path) -> None:
+    assert netduino.speed_mips in netduino.speeds_mips
+    np.save(tmp_path / "rows.npy", np.arange(640).astype(np.uint8).reshape(10, 64))
+    scenario = tmp_path / "echo.yaml"
+    scenario.write_text(
+        "name: echo\ntime: {duration: 1s}\n"
+        "partitions: {board: {machine: netduinoplus2, services: {echo: {run: guests/mcu/services/echo.c}}}}\n"
+        "devices: {rows: {kind: recording, source: rows.npy, rate: 10Hz}, log: {kind: sink}}\n"
+        'channels:\n  there: {from: rows, to: board.echo, tensor: "uint8[64]"}\n'
+        '  back: {from: board.echo, to: log, tensor: "uint8[64]"}\n'
+    )
+    record = Run(load(scenario), tmp_path, Progress(10**9), time.monotonic()).execute(cold=False)
+    assert record.partitions["board"].failed is None
+    assert record.channels["back"].published == 10
+    assert (tmp_path / "board.console.log").read_text().endswith(" runs, 2 channels\n")
+
+
+def test_the_operator_equals_the_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ai_edge_litert")
+    from tests.nn import host, reference
+    from tests.nn.graph import Graph, options
+
+    (text,) = [block for block in blocks(DOCUMENT, "python") if block.startswith("def absolute")]
+    scope = dict(vars(elementwise))
+    exec(compile(text, str(DOCUMENT), "exec"), scope)
+    monkeypatch.setitem(lowering.KERNELS, "ABS", scope["absolute"])
+    random, graph = np.random.default_rng(5), Graph()
+    for _ in range(50):
+        edges = [(float(np.float32(random.uniform(0.002, 0.2))), int(random.integers(-128, 128))) for _ in range(2)]
+        graph.node("ABS", [graph.input([256], *edges[0])], [graph.output([256], *edges[1])], options("Abs"))
+    model = graph.save(tmp_path / "model.tflite")
+    inputs, outputs = reference.run(model, 1, 1)
+    assert host.run(host.build(convert(model), tmp_path, host.PLAIN), inputs) == outputs
 
 
 def test_the_device_is_described(modules: dict[str, ModuleType]) -> None:

@@ -20,7 +20,7 @@ FOLDERS = "sim|machines|guests|virtio_shm|scenarios|tests|docs|benchmarks"
 PATH = re.compile(rf"`((?:{FOLDERS})/[\w/.-]*)(?::(\w+))?[^`]*`")
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)")
 IMAGE_BYTES = 400_000
-PLACEHOLDER = re.compile(r"\bNAME\b|\bSIDE\b")
+PLACEHOLDER = re.compile(r"\b(?:NAME|SIDE|ARCHITECTURE)\b")
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 

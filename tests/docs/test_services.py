@@ -13,8 +13,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from guests.mcu.build import build
 from guests.service import TensorType, signature
-from sim.scenario import ScenarioErrors, check, load
+from machines import boards
+from sim.scenario import ScenarioErrors, load
 from sim.scenario.files import Program
 from sim.scenario.services import signature_of
 
@@ -46,7 +48,8 @@ def imported(file: Path) -> ModuleType:
 
 
 def test_the_document_has_the_files() -> None:
-    assert set(named_blocks(DOCUMENT)) == {"edges.py", "edges.yaml", "compare.py", "test_edges.py"}
+    python = {"edges.py", "edges.yaml", "compare.py", "test_edges.py"}
+    assert set(named_blocks(DOCUMENT)) == python | {"brightness.c", "brightness.yaml"}
 
 
 def test_the_service_is_under_30_lines() -> None:
@@ -54,7 +57,7 @@ def test_the_service_is_under_30_lines() -> None:
 
 
 def test_check_finds_nothing(folder: Path) -> None:
-    done = command(folder, "check", "edges.yaml")
+    done = command(folder, "check", "edges.yaml", "brightness.yaml")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -81,18 +84,31 @@ def test_plain_pytest_passes(folder: Path) -> None:
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
 
 
-def test_two_inputs_and_an_output_that_is_not_always_sent(folder: Path) -> None:
+def test_an_optional_input_and_an_output_that_is_not_always_sent(folder: Path) -> None:
     file = folder / "compare.py"
     found = signature_of(Program("compare.py:compare", file, "compare"))
     picture = TensorType("uint8", (120, 160))
-    assert found.inputs == {"left": picture, "right": picture}
+    assert found.inputs == {"left": picture, "right": picture, "mask": picture}
+    assert found.optional == {"mask"}
     assert found.outputs == {"difference": picture, "warning": TensorType("float32", (1,))}
     compare = imported(file).compare
     dark, bright = np.zeros((120, 160), np.uint8), np.full((120, 160), 200, np.uint8)
     assert compare(dark, dark).warning is None
+    assert compare(dark, bright, dark).warning is None and compare(dark, bright, bright).warning == 1
     assert compare(dark, bright).warning == 1 and (compare(dark, bright).difference == 200).all()
     for value, kind in zip(compare(dark, bright), found.outputs.values(), strict=True):
         assert (value.dtype.name, value.shape) == (kind.dtype, kind.shape)
+
+
+@pytest.mark.parametrize("machine", ["mps2-an386", "esp32c3", "esp32s3"])
+def test_the_firmware_compiles_and_has_the_ports(folder: Path, machine: str) -> None:
+    board = boards.load(machine)
+    assert isinstance(board, boards.McuBoard)
+    firmware = build(board, "qemu", folder / "brightness.c", {"dark": 60})
+    assert sorted((port.name, port.direction, port.dtype, port.shape) for port in firmware.ports) == [
+        ("brightness", "output", "float32", (1,)),
+        ("frame", "input", "uint8", (120, 160)),
+    ]
 
 
 def test_the_guest_has_what_is_said() -> None:
@@ -103,20 +119,6 @@ def test_the_guest_has_what_is_said() -> None:
     assert f"Python {recipe.PYTHON} " in text
     assert f"numpy {versions['numpy'].rsplit('.', 1)[0]} " in text
     assert f"ai-edge-litert {versions['ai-edge-litert'].rsplit('.', 1)[0]} " in text
-
-
-def test_readme_shows_the_same_scenario(folder: Path) -> None:
-    (short,) = blocks(ROOT / "README.md", "yaml")
-    scenario = folder / "edges.yaml"
-    whole = scenario.read_text().splitlines()
-    assert all(line in whole or line.startswith("  - channels.contours.age_us") for line in short.splitlines())
-    scenario.write_text(short)
-    assert check([scenario])[1] == 0
-    scenario.write_text(short.replace("to: vision.edges", "to: visoin.edges"))
-    with pytest.raises(ScenarioErrors) as caught:
-        load(scenario)
-    told = str(caught.value.problems[0]).replace(str(scenario), scenario.name)
-    assert f"{told}\n" in blocks(ROOT / "README.md", "text")
 
 
 def test_annotations_are_read_without_a_guest(folder: Path) -> None:

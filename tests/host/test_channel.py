@@ -59,7 +59,7 @@ class Wired:
         assert frame is not None
         return frame
 
-    def observe(self, now_ns: int, actor: str = "source") -> None:
+    def observe(self, now_ns: int, actor: str = "both") -> None:
         """Look from a boundary."""
         self.now_ns = now_ns
         self.channel.observe(now_ns, self.trace, actor)
@@ -211,7 +211,7 @@ def test_a_consumer_that_restarts_loses_what_was_under_way_and_no_more() -> None
     wired.now_ns = 2 * MS
     wired.consumer.restart()
     wired.negotiate()
-    wired.observe(2 * MS, "target")
+    wired.observe(2 * MS)
     wired.send(3)
     wired.consumer.give_back(wired.take())
     wired.observe(3 * MS)
@@ -385,3 +385,37 @@ def test_an_observers_refusal_is_passed_on() -> None:
     wired.send(9)
     with pytest.raises(ParticipantFailed, match="source: sent 9"):
         wired.observe(1 * MS)
+
+
+@pytest.mark.parametrize(("actor", "part"), [("target", 0), ("target", 1030), ("source", 600), ("source", 1170)])
+def test_an_end_that_writes_what_is_the_others_is_found_at_once(actor: str, part: int) -> None:
+    """Also where the ring still looks sound: the other end's counters, an old descriptor, an old used entry."""
+    wired = Wired()
+    wired.send(1)
+    wired.observe(1 * MS, "source")
+    wired.consumer.give_back(wired.take())
+    wired.observe(2 * MS, "target")
+    wired.region.view[part] ^= 0xFF
+    with pytest.raises(ParticipantFailed, match="wrote what only its other end may") as caught:
+        wired.observe(3 * MS, actor)
+    assert caught.value.participant == actor
+    assert wired.kinds[-1] == "spoiled"
+
+
+def test_an_end_whose_own_header_is_wrong_is_found_at_once() -> None:
+    wired = Wired()
+    wired.observe(1 * MS, "target")
+    wired.region.view[520] ^= 0xFF  # its depth
+    with pytest.raises(ParticipantFailed, match="its own header does not say what the ring is"):
+        wired.observe(2 * MS, "target")
+
+
+def test_the_counters_of_a_broken_ring_are_not_believed() -> None:
+    wired = Wired("drop_newest")
+    wired.send(1)
+    wired.observe(1 * MS, "source")
+    wired.region.view[:512] = b"\xa5" * 512
+    with pytest.raises(ParticipantFailed):
+        wired.observe(2 * MS, "target")
+    wired.channel.conclude()
+    assert (len(wired.messages), wired.channel.record.producer.dropped) == (1, 0)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from sim.host.payload import channel_ends, pack
+from sim.host.ends import channel_ends
+from sim.host.payload import pack
 from sim.scenario import Scenario, load
 
 ROOT = Path(__file__).parents[2]
@@ -32,17 +33,28 @@ def test_a_manifest_describes_the_ends_of_its_partition(ivi: Scenario) -> None:
     _, manifest = opened(pack(ivi, "cockpit"))
     assert (manifest["partition"], manifest["quantum_ns"]) == ("cockpit", 1_000_000)
     ends = {channel["name"]: channel for channel in manifest["channels"]}
+    consumers = {"detections", "preview", "status", "motion"}
     assert {name: end["role"] for name, end in ends.items()} == {
-        "detections": "consumer",
-        "preview": "consumer",
+        **dict.fromkeys(consumers, "consumer"),
         "picture": "producer",
     }
-    assert [channel["index"] for channel in manifest["channels"]] == [0, 1, 2]
+    assert [channel["index"] for channel in manifest["channels"]] == [0, 1, 2, 3, 4]
     assert (ends["preview"]["dtype"], ends["preview"]["shape"]) == ("uint8", [120, 160, 3])
     assert (ends["preview"]["depth"], ends["preview"]["overflow"]) == (4, "drop_oldest")
     (service,) = manifest["services"]
-    assert service["inputs"] == {"detections": "detections", "preview": "preview"}
-    assert list(service["outputs"].values()) == ["picture"]
+    assert service["inputs"] == {
+        "detections": "detections",
+        "preview": "preview",
+        "safety": "status",
+        "cabin": "motion",
+    }
+    assert list(service["outputs"].values()) == [["picture"]]
+
+
+def test_an_output_names_all_its_channels(ivi: Scenario) -> None:
+    _, manifest = opened(pack(ivi, "perception"))
+    (service,) = manifest["services"]
+    assert service["outputs"] == {"detections": ["detections", "checked"], "preview": ["preview"]}
 
 
 def test_files_of_settings_travel_and_the_settings_name_them(ivi: Scenario) -> None:
@@ -107,10 +119,11 @@ channels:
 """
     )
     scenario = load(path)
-    assert channel_ends(scenario, "only") == [
-        ("start", "consumer"), ("middle", "producer"), ("middle", "consumer"), ("end", "producer"),
+    assert [tuple(end) for end in channel_ends(scenario, "only")] == [
+        ("start", "consumer", 1), ("middle", "producer", 2), ("middle", "consumer", 3), ("end", "producer", 4),
     ]  # fmt: skip
     _, manifest = opened(pack(scenario, "only"))
     assert [channel["index"] for channel in manifest["channels"]] == [0, 1, 2, 3]
     services = {service["name"]: service for service in manifest["services"]}
-    assert list(services["one"]["outputs"].values()) == list(services["two"]["inputs"].values()) == ["middle"]
+    assert services["one"]["outputs"] == {"result": ["middle"]}
+    assert services["two"]["inputs"] == {"tensor": "middle"}

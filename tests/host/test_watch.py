@@ -31,7 +31,7 @@ class Watched:
         region = SharedRegion("watched", layout.mapping_bytes)
         region.close()
         self.channel = Channel("detections", region, layout, End("detector", 1), End("cockpit", 1), record())
-        self.watch = DetectionWatch(metrics.make("detection"), self.camera, self.channel, FRAMES)
+        self.watch = DetectionWatch(metrics.DetectionMetric(), self.camera, self.channel, FRAMES)
 
     def publish(self, frame: int, rows: NDArray[np.generic]) -> None:
         """Hand the watch a tensor as the channel does."""

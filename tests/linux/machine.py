@@ -183,6 +183,10 @@ class HostControl:
             self._ring()
         return message
 
+    def has_message(self) -> bool:
+        """Tell whether the guest sent anything more, and throw it away."""
+        return self._messages.take() is not None
+
     def expect(self, kind: str) -> dict[str, Any]:
         """Return the next message, which must be of this kind."""
         message = self.receive()

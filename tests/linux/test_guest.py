@@ -109,7 +109,7 @@ def payload(code: str) -> bytes:
         for index, (name, role, spec) in enumerate(ends)
     ]
     service: dict[str, Any] = {"name": "work", "file": "services/work.py", "callable": "service", "settings": {}}
-    service |= {"inputs": {"frame": "frames"}, "outputs": {"result": "results"}}
+    service |= {"inputs": {"frame": "frames"}, "outputs": {"result": ["results"]}}
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("manifest.json", json.dumps({"partition": "p", "channels": channels, "services": [service]}))

@@ -3,7 +3,20 @@
 import numpy as np
 import pytest
 
-from guests.services.head_unit import BELIEVED, PATIENCE, VIEW, HeadUnit, Tracker, enlarge
+from guests.service import TensorType, signature
+from guests.services.head_unit import (
+    ALARM,
+    BELIEVED,
+    FONT,
+    MOTIONS,
+    PATIENCE,
+    REASONS,
+    SILENCE_NS,
+    VIEW,
+    HeadUnit,
+    Tracker,
+    enlarge,
+)
 
 
 def detections(*rows: tuple[float, ...]) -> np.ndarray:
@@ -118,6 +131,125 @@ def test_the_same_input_gives_the_same_pictures() -> None:
     one, other = HeadUnit(), HeadUnit()
     for pair in inputs:
         assert np.array_equal(one(*pair).picture, other(*pair).picture)
+
+
+PLATE = detections((100, 60, 160, 140, 4, 0.9))
+PREVIEW = np.full((120, 160, 3), 90, np.uint8)
+
+
+def status(mode: int, reasons: int = 0) -> np.ndarray:
+    return np.array([mode, reasons, 0, 0, 0, 0, 0, 0], np.uint8)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The clock that the head unit reads, in ns."""
+    now = [5 * 10**9]
+    monkeypatch.setattr("guests.services.head_unit.time.monotonic_ns", lambda: now[0])
+    return now
+
+
+def driven() -> HeadUnit:
+    """A head unit that follows one plate."""
+    unit = HeadUnit()
+    for _ in range(BELIEVED):
+        unit(PLATE, PREVIEW)
+    return unit
+
+
+def alarmed(picture: np.ndarray) -> bool:
+    return bool((picture[0, :VIEW] == ALARM).all())
+
+
+def boxed(picture: np.ndarray) -> bool:
+    return bool((picture[40:, :VIEW] != 90).any())
+
+
+def test_its_optional_inputs_are_those_of_the_microcontrollers() -> None:
+    found = signature(HeadUnit)
+    assert found.required == ("detections", "preview")
+    assert {name: found.inputs[name] for name in found.optional} == {
+        "safety": TensorType("uint8", (8,)),
+        "cabin": TensorType("int8", (1, 4)),
+    }
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_normal_status_changes_nothing() -> None:
+    with_monitor, without = driven(), driven()
+    assert np.array_equal(with_monitor(PLATE, PREVIEW, status(0)).picture, without(PLATE, PREVIEW).picture)
+
+
+@pytest.mark.usefixtures("clock")
+def test_in_degraded_mode_a_banner_takes_the_place_of_boxes() -> None:
+    unit = driven()
+    normal = unit(PLATE, PREVIEW, status(0)).picture.copy()
+    degraded = unit(PLATE, PREVIEW, status(1, 3)).picture.copy()
+    assert (alarmed(normal), boxed(normal)) == (False, True)
+    assert (alarmed(degraded), boxed(degraded)) == (True, False)
+    assert not np.array_equal(normal[32:212, VIEW:], degraded[32:212, VIEW:]), "plates in the list count as lost"
+    assert np.array_equal(unit(PLATE, PREVIEW).picture[:220], degraded[:220]), (
+        "it stays until the monitor takes it back"
+    )
+    assert np.array_equal(unit(PLATE, PREVIEW, status(0)).picture[:220], normal[:220])
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_banner_gives_the_reasons() -> None:
+    unit = driven()
+    banners = [unit(PLATE, PREVIEW, status(1, bits)).picture[:20, :VIEW].copy() for bits in range(8)]
+    assert len({banner.tobytes() for banner in banners}) == 8
+    assert np.array_equal(unit(PLATE, PREVIEW, status(1, 0xF8)).picture[:20, :VIEW], banners[0]), "others are unknown"
+
+
+def test_a_monitor_that_falls_silent_is_an_alarm(clock: list[int]) -> None:
+    unit = driven()
+    clock[0] += 10 * SILENCE_NS
+    assert not alarmed(unit(PLATE, PREVIEW).picture), "one that was never heard is none"
+    assert not alarmed(unit(PLATE, PREVIEW, status(0)).picture)
+    clock[0] += SILENCE_NS
+    assert not alarmed(unit(PLATE, PREVIEW).picture)
+    clock[0] += 1
+    assert alarmed(unit(PLATE, PREVIEW).picture)
+    assert not alarmed(unit(PLATE, PREVIEW, status(0)).picture)
+
+
+def test_the_motion_in_the_cabin_is_shown_until_the_next() -> None:
+    unit, plain = driven(), driven()
+    corner = np.s_[220:, :VIEW]
+    assert np.array_equal(unit(PLATE, PREVIEW).picture[corner], plain(PLATE, PREVIEW).picture[corner])
+    shown = set()
+    for motion in range(len(MOTIONS)):
+        scores = np.full((1, 4), -128, np.int8)
+        scores[0, motion] = 127
+        first = unit(PLATE, PREVIEW, None, scores).picture[corner].copy()
+        assert np.array_equal(unit(PLATE, PREVIEW).picture[corner], first)
+        shown.add(first.tobytes())
+    assert len(shown) == len(MOTIONS)
+
+
+def test_there_is_a_letter_for_all_that_is_written() -> None:
+    assert set("".join(("DEGRADED CABIN NO MONITOR SIGNS FRM #0123456789", *REASONS, *MOTIONS))) <= set(FONT)
+    assert len(set(FONT.values())) == len(FONT) - 1, "only 0 and O look alike"
+    assert all(len(rows) == 7 and max(rows) < 32 for rows in FONT.values())
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        (100, 50, 160, 120, 77, 0.9),
+        (100, 50, 160, 120, -1, 0.9),
+        (np.nan, 0, 9, 9, 1, 0.9),
+        (np.inf, 0, 9, 9, 1, 0.9),
+        (0, 0, 9, 9, np.nan, 0.9),
+        (0, 0, 9, 9, 1, np.inf),
+    ],
+)
+def test_what_no_detector_should_send_is_passed_over(bad: tuple[float, ...]) -> None:
+    unit, sound = HeadUnit(), HeadUnit()
+    for _ in range(BELIEVED + 1):
+        both, one = detections((100, 60, 160, 140, 4, 0.9), bad), PLATE
+        assert np.array_equal(unit(both, PREVIEW).picture, sound(one, PREVIEW).picture)
 
 
 def test_enlarging_keeps_pixels_and_puts_means_between() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from machines.native.source import Truth
 from sim import metrics
-from sim.metrics import DetectionMetric, iou, match
+from sim.metrics import ClassificationMetric, DetectionMetric, EqualMetric, iou, match
+from sim.scenario import metrics as described
 
 corner = st.integers(-50, 50)
 box = st.tuples(corner, corner, corner, corner)
@@ -146,9 +147,20 @@ def test_hostile_tensors_are_refused() -> None:
             DetectionMetric().update([], detections((0, 0, 1, 1, value, 0.5)))
 
 
-def test_kinds_are_made_by_name() -> None:
-    assert isinstance(metrics.make("detection", least_iou=0.6), DetectionMetric)
-    with pytest.raises(KeyError, match="no metric of kind 'detektion'; there is detection"):
-        metrics.make("detektion")
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        metrics.make("detection", least_iou=0.0)
+def test_limits_must_be_shares() -> None:
+    for limits in ({"least_iou": 0.0}, {"least_iou": 1.1}, {"least_score": -0.1}):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            DetectionMetric(**limits)
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric"),
+    [
+        (described.DetectionMetric, DetectionMetric()),
+        (described.ClassificationMetric, ClassificationMetric(["a", "b"])),
+        (described.EqualMetric, EqualMetric(["a", "b"])),
+    ],
+)
+def test_expectations_can_name_every_single_figure(kind: type, metric: metrics.Metric) -> None:
+    single = {name for name, value in metric.result().items() if not isinstance(value, (list, dict))}
+    assert single == set(kind.figures)

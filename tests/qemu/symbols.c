@@ -27,7 +27,8 @@ int main(int argc, char **argv)
         int (*install)(uint64_t, const void *, int, char **);
         void *symbol = dlsym(plugin, "qemu_plugin_install");
         memcpy(&install, &symbol, sizeof install);
-        return install(1, NULL, count - 1, given + 1) ? 1 : 0;
+        const char *target = "arm"; /* the first member of qemu_info_t */
+        return install(1, &target, count - 1, given + 1) ? 1 : 0;
     }
     return 0;
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,7 @@ from machines.errors import ParticipantFailed
 from machines.qemu import lockstep
 from machines.qemu.lockstep import NO_DEADLINE, Boundary, Lockstep
 
-GRANT, DRAIN, YIELD = 1, 2, 3  # enum order_kind in plugin/lockstep.c
+GRANT, DRAIN, YIELD, RING = 1, 2, 3, 4  # enum order_kind in plugin/lockstep.c
 
 
 class Plugin:
@@ -62,6 +63,16 @@ def test_orders_are_those_of_the_plugin(coordinator: Lockstep, plugin: Plugin) -
     assert plugin.order() == (DRAIN, 0)
     coordinator.yield_()
     assert plugin.order() == (YIELD, 0)
+    coordinator.ring()
+    assert plugin.order() == (RING, 0)
+
+
+def test_waiting_takes_as_long_as_it_may(coordinator: Lockstep, plugin: Plugin) -> None:
+    began = time.monotonic()
+    assert not coordinator.waiting(0.05)
+    assert time.monotonic() - began >= 0.05
+    plugin.report(1)
+    assert coordinator.waiting(60)
 
 
 def test_a_plugin_that_ends_is_a_failure_of_its_guest(coordinator: Lockstep, plugin: Plugin) -> None:

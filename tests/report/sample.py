@@ -100,10 +100,10 @@ class Pipeline:
 def channels() -> dict[str, ChannelRecord]:
     """Return the four channels of the scenario, empty."""
     rows: list[tuple[str, str, str, tuple[int, ...], int, str, int]] = [
-        ("front_camera", "perception.detector.frame", "uint8", (480, 640, 3), 4, "drop_oldest", 3_702_784),
+        ("front_camera.frame", "perception.detector.frame", "uint8", (480, 640, 3), 4, "drop_oldest", 3_702_784),
         ("perception.detector.detections", "cockpit.head_unit.detections", "float32", (16, 6), 8, "block", 20_480),
         ("perception.detector.preview", "cockpit.head_unit.preview", "uint8", (120, 160, 3), 4, "block", 245_760),
-        ("cockpit.head_unit.picture", "head_unit_display", "uint8", (240, 400, 3), 2, "block", 589_824),
+        ("cockpit.head_unit.picture", "head_unit_display.picture", "uint8", (240, 400, 3), 2, "block", 589_824),
     ]
     return dict(zip(("frames", "detections", "preview", "picture"), (ChannelRecord(*row) for row in rows), strict=True))
 

@@ -14,6 +14,7 @@ from sim.report import charts, svg
 from sim.report.record import ChannelRecord, DeviceRecord, MessageRecord, PartitionRecord, RunRecord
 from sim.report.topology import flow_order, heat, topology
 
+from .microcontrollers import sample_with_microcontrollers
 from .sample import HOSTILE, sample
 
 
@@ -52,6 +53,17 @@ def test_the_confusion_matrix_has_a_cell_for_every_pair() -> None:
     titles = [title.text for title in drawing.iter("title")]
     assert titles[1] == "2 of 10 × a predicted as 1"
     assert charts.confusion([], []) and charts.confusion([[0]], [])
+
+
+def test_long_names_of_classes_do_not_run_into_each_other() -> None:
+    names = ["standing", "walking", "running", "a" * 40]
+    texts = list(parsed(charts.confusion([[1, 2, 3, 4]] * 4, names)).iter("text"))
+    columns = [text for text in texts if text.get("class") == "tick-m"]
+    assert [text.text for text in columns] == [*names[:3], "a" * 13 + "…"]
+    places = [float(text.get("x", "")) for text in columns]
+    assert places[1] - places[0] == places[2] - places[1] >= 7 * 14
+    rows = [text for text in texts if text.get("class") == "tick-y"]
+    assert all(float(text.get("x", "")) - 7 * 14 >= 18 for text in rows), "beside the word truth"
 
 
 def test_ages_are_told_per_channel() -> None:
@@ -105,7 +117,9 @@ def tangled() -> RunRecord:
 
 
 @pytest.mark.parametrize(
-    "record", [sample(pictures=0, frames=10), tangled(), RunRecord("empty")], ids=["pipeline", "tangled", "empty"]
+    "record",
+    [sample(pictures=0, frames=10), tangled(), RunRecord("empty"), sample_with_microcontrollers()],
+    ids=["pipeline", "tangled", "empty", "microcontrollers"],
 )
 def test_boxes_do_not_touch_and_every_channel_is_an_arrow(record: RunRecord) -> None:
     drawing = topology(record)

@@ -18,6 +18,7 @@ from sim.report.record import ExpectationRecord, RunRecord
 from sim.report.result import result
 from sim.report.timeline import timeline
 
+from .microcontrollers import sample_with_microcontrollers
 from .sample import HOSTILE, sample
 
 LOADS = {"src", "href", "action", "data", "poster", "srcset", "xlink:href", "formaction", "background"}
@@ -169,7 +170,11 @@ def test_numbers_as_people_read_them() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
-@pytest.mark.parametrize("record", [sample(frames=60, pictures=2), hostile_record()], ids=["honest", "hostile"])
+@pytest.mark.parametrize(
+    "record",
+    [sample(frames=60, pictures=2), hostile_record(), sample_with_microcontrollers(frames=60)],
+    ids=["honest", "hostile", "microcontrollers"],
+)
 def test_a_browser_runs_the_page_without_complaint(record: RunRecord, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text(rendered(record), encoding="utf-8")
     command = [

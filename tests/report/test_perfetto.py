@@ -11,6 +11,7 @@ import pytest
 from sim.report.perfetto import CHANNELS, trace
 from sim.report.record import RunRecord
 
+from .microcontrollers import sample_with_microcontrollers
 from .sample import sample
 
 Event = dict[str, Any]
@@ -23,9 +24,12 @@ REQUIRED = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["plain", "hostile"])
+@pytest.fixture(scope="module", params=["plain", "hostile", "microcontrollers", "hostile microcontrollers"])
 def record(request: pytest.FixtureRequest) -> RunRecord:
-    return sample(pictures=0, hostile=request.param)
+    hostile = request.param.startswith("hostile")
+    if request.param.endswith("microcontrollers"):
+        return sample_with_microcontrollers(hostile=hostile)
+    return sample(pictures=0, hostile=hostile)
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +84,8 @@ def test_slices_of_a_thread_do_not_overlap(events: list[Event]) -> None:
             ends[place] = event["ts"] + event["dur"]
 
 
-def test_flows_bind_to_slices_at_both_ends() -> None:
-    honest = sample(pictures=0)
+@pytest.mark.parametrize("honest", [sample(pictures=0), sample_with_microcontrollers()], ids=["linux", "mixed"])
+def test_flows_bind_to_slices_at_both_ends(honest: RunRecord) -> None:
     events = trace(honest)["traceEvents"]
     slices = defaultdict(list)
     for event in events:

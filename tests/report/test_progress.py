@@ -35,6 +35,13 @@ def play(progress: Progress) -> None:
             progress.advance(tenth * SECOND // 10, tenth * 0.05, {"frames": 3 * tenth, "[red]x": tenth})
 
 
+def test_many_channels_are_told_together() -> None:
+    stream = io.StringIO()
+    with Progress(SECOND, stream=stream) as progress:
+        progress.advance(SECOND, 0.5, {f"to_{number}": number for number in range(13)})
+    assert stream.getvalue().splitlines()[0].endswith("(2 x real time), 78 tensors in 13 channels")
+
+
 def test_plain_lines_where_there_is_no_terminal() -> None:
     stream = io.StringIO()
     play(Progress(10 * SECOND, stream=stream))

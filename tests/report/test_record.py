@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.report.record import ChannelRecord, ExpectationRecord, MessageRecord, RunRecord, occupancy_steps, percentile
+from sim.report.distribution import percentile
+from sim.report.record import ChannelRecord, ExpectationRecord, MessageRecord, RunRecord, occupancy_steps
 
 
 @given(st.lists(st.integers(-(2**70), 2**70), min_size=1), st.integers(1, 100))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from sim.report.record import percentile
+from sim.report.distribution import percentile
 from sim.report.result import VERSION, WALL_KEYS, Result, plain, repeatable, result, schema
 
 from .sample import sample

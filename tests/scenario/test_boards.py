@@ -59,7 +59,7 @@ def test_broken_profiles(tmp_path: Path, old: str, new: str, message: str) -> No
 
 
 def test_unknown_board() -> None:
-    with pytest.raises(boards.BoardError, match="unknown machine 'esp32'; one of linux-x86_64"):
-        boards.load("esp32")
+    with pytest.raises(boards.BoardError, match=r"unknown machine 'arduino'; one of .*linux-x86_64"):
+        boards.load("arduino")
     with pytest.raises(boards.BoardError, match="No such file"):
         boards.read(Path("nowhere.yaml"))

@@ -83,6 +83,36 @@ def test_shipped_services_are_found_from_anywhere(tmp_path: Path, monkeypatch: p
     assert load(path).name == "pingpong"
 
 
+def test_an_output_may_feed_several_channels(tmp_path: Path) -> None:
+    more = (
+        '  more: {from: perception.detector.detections, to: cockpit.log, tensor: "float32[16,6]", depth: 2}\n  light:'
+    )
+    log = f"      log: {{run: {HERE}/services/detector.py:record}}\n      smooth:"
+    scenario = load(changed(tmp_path, ("      smooth:", log), ("  light:", more)))
+    assert scenario.outputs_of("perception", "detector")["detections"] == ("raw", "more")
+
+
+def test_an_optional_input_may_stay_open_or_have_one_channel(tmp_path: Path) -> None:
+    watch = f"      watch: {{run: {tmp_path}/watch.py:watch}}\n      smooth:"
+    detections = (
+        '  d: {from: perception.detector.detections, to: cockpit.watch.detections, tensor: "float32[16,6]"}\n  light:'
+    )
+    status = '  s: {from: safety.monitor, to: cockpit.watch.status, tensor: "uint8[8]"}\n  light:'
+    (tmp_path / "watch.py").write_text(
+        "from guests.service import Tensor\n"
+        "def watch(detections: Tensor['float32', 16, 6], status: Tensor['uint8', 8] | None = None) -> None: ...\n"
+    )
+    edits = ("      smooth:", watch), ("  light:", detections)
+    assert load(changed(tmp_path, *edits)).inputs_of("cockpit", "watch") == {"detections": "d"}
+    assert load(changed(tmp_path, *edits, ("  light:", status))).inputs_of("cockpit", "watch")["status"] == "s"
+    twice = messages(changed(tmp_path, *edits, ("  light:", status), ("  light:", status.replace("  s:", "  t:"))))
+    assert len(twice) == 1 and "already ends at cockpit.watch.status; one channel for each input" in twice[0]
+    wrong = messages(changed(tmp_path, *edits, ("  light:", status.replace("uint8[8]", "uint8[4]"))))
+    assert len(wrong) == 1 and "watch.status takes uint8[8]" in wrong[0]
+    edits = ("      smooth:", watch), ("  light:", status)
+    assert ["'detections' of 'watch'" in message for message in messages(changed(tmp_path, *edits))] == [True]
+
+
 def test_a_device_may_feed_several_channels(tmp_path: Path) -> None:
     path = changed(
         tmp_path,

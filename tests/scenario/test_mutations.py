@@ -97,6 +97,10 @@ REPLACED = """
     partitions partitions.cockpit partitions.cockpit.services partitions.cockpit.services.smooth.run
     partitions.perception.memory partitions.perception.machine partitions.perception.services.detector.settings
     partitions.perception.services.detector.settings.threshold
+    partitions.safety partitions.safety.machine partitions.safety.backend partitions.safety.speed
+    partitions.safety.services partitions.safety.services.monitor.run partitions.safety.firmware
+    partitions.safety.services.monitor.settings.deadline_ms partitions.cabin.link partitions.cabin.link.kind
+    partitions.cabin.link.rate partitions.cabin.link.mtu partitions.cabin.services.motion.settings
     devices devices.front_camera devices.front_camera.kind devices.front_camera.source devices.front_camera.rate
     channels channels.raw channels.raw.from channels.raw.to channels.raw.tensor channels.raw.depth
     metrics metrics.detection metrics.detection.kind metrics.detection.channel

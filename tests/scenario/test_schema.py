@@ -10,9 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from sim import metrics
 from sim.scenario import load
-from sim.scenario.metrics import DetectionMetric
 from sim.scenario.reference import ORDER, tables, write
 from sim.scenario.schema import sections, to_schema
 
@@ -26,7 +24,11 @@ def test_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema == to_schema()
     assert schema["$defs"]["Time"]["properties"]["quantum"]["default"] == "1ms"
-    assert schema["$defs"]["Partition"]["properties"]["machine"]["enum"] == ["linux-x86_64"]
+    machines = {
+        kind: schema["$defs"][kind]["properties"]["machine"]["enum"] for kind in ("LinuxPartition", "McuPartition")
+    }
+    assert machines["LinuxPartition"] == ["linux-x86_64"]
+    assert "mps2-an386" in machines["McuPartition"] and "linux-x86_64" not in machines["McuPartition"]
 
 
 def test_every_key_is_described() -> None:
@@ -45,6 +47,8 @@ def test_schema_accepts_what_loads(path: Path) -> None:
 REFUSED = """
     unknown_key_channel missing_time unit_missing_duration unit_unknown_duration unknown_machine name_capital
     unknown_kind tensor_dtype wrong_type_depth seed_negative unknown_overflow end_form depth_no_power
+    mcu_memory mcu_unknown_key mcu_unknown_backend mcu_unknown_machine mcu_link_kind mcu_link_unit mcu_python
+    mcu_source_form linux_c_source linux_backend
 """
 
 
@@ -78,9 +82,3 @@ def test_example_of_the_reference_loads(tmp_path: Path) -> None:
     scenario = load(path)
     assert scenario.name == "rear_view"
     assert set(yaml.safe_load(example)) == set(to_schema()["properties"]), "the example shows every section"
-
-
-def test_figures_of_metrics_are_those_of_the_result() -> None:
-    result = metrics.make("detection").result()
-    single = {name for name, value in result.items() if not isinstance(value, (list, dict))}
-    assert single == set(DetectionMetric.figures)

@@ -75,6 +75,28 @@ def test_annotations_that_are_not_text() -> None:
     assert dict(signature(scope["service"]).outputs) == {"a": SCORES, "b": PICTURE}  # type: ignore[arg-type]
 
 
+def sampled(
+    picture: Tensor["uint8", 4, 4], scores: Tensor["float32", 10] | None = None, mask: Tensor["uint8", 4, 4] = None
+) -> None: ...
+
+
+class Sampler:
+    def __call__(
+        self,
+        picture: Tensor["uint8", 4, 4],
+        scores: Optional[Tensor["float32", 10]] = None,  # noqa: UP045
+    ) -> None: ...
+
+
+def test_optional_inputs() -> None:
+    found = signature(sampled)
+    assert dict(found.inputs) == {"picture": PICTURE, "scores": SCORES, "mask": PICTURE}
+    assert (found.required, found.optional) == (("picture",), {"scores", "mask"})
+    found = signature(Sampler)
+    assert (found.required, found.optional) == (("picture",), {"scores"})
+    assert signature(classify).optional == frozenset()
+
+
 def no_return(picture: Tensor["uint8", 4, 4]): ...
 
 
@@ -88,6 +110,12 @@ def returns_other(picture: Tensor["uint8", 4, 4]) -> list[int]: ...
 
 
 def several(*pictures: Tensor["uint8", 4, 4]) -> None: ...
+
+
+def by_name(*, picture: Tensor["uint8", 4, 4]) -> None: ...
+
+
+def other_default(picture: Tensor["uint8", 4, 4] = 3) -> None: ...
 
 
 def positional(picture: Tensor["uint8", 4, 4], /) -> None: ...
@@ -115,6 +143,8 @@ def wrong_field(picture: Tensor["uint8", 4, 4]) -> WrongField: ...
         (returns_other, "what returns_other returns is annotated list"),
         (several, "has no name of its own to be a port"),
         (positional, "has no name of its own to be a port"),
+        (by_name, "parameter picture of by_name can only be given by name"),
+        (other_default, "parameter picture of other_default has the default 3; that of an optional input is None"),
         (unknown_name, "annotations of unknown_name cannot be read: NameError: name 'Missing' is not defined"),
         (NoCall, "class NoCall has no __call__ method"),
         (wrong_field, "field scores of WrongField is annotated int"),

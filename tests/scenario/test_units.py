@@ -40,6 +40,15 @@ def test_rates(text: str, rate: Fraction) -> None:
     assert units.parse_rate(text) == rate
 
 
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("40MHz", 40_000_000), ("921600bit/s", 921_600), ("921600 baud", 921_600), ("500kbit/s", 500_000),
+     ("1.5 kHz", 1500), ("1Mbit/s", 10**6), ("0.5Hz", Fraction(1, 2))],
+)  # fmt: skip
+def test_rates_of_wires(text: str, rate: Fraction) -> None:
+    assert units.parse_wire_rate(text) == rate
+
+
 def test_speed_and_size() -> None:
     assert units.parse_speed("0.9765625 MIPS") == Fraction(1000, 1024)
     assert units.parse_speed("1000MIPS") == 1000
@@ -73,6 +82,16 @@ def test_tensors() -> None:
         (units.parse_rate, "30", "30 has no unit; write 30fps"),
         (units.parse_rate, "0fps", "never takes a sample"),
         (units.parse_rate, "30/0fps", "is no rate"),
+        (
+            units.parse_wire_rate,
+            40_000_000,
+            "40000000 has no unit; write 40000000bit/s, say, or another rate of a wire",
+        ),
+        (units.parse_wire_rate, "0Hz", "a rate of 0 carries nothing"),
+        (units.parse_wire_rate, "40Mbits", "did you mean 'Mbit/s'?"),
+        (units.parse_wire_rate, "40MB/s", "unknown unit 'MB/s' of a rate of a wire"),
+        (units.parse_wire_rate, "-40MHz", "is negative"),
+        (units.parse_duration, "3/s", "unknown unit '/s' of a duration"),
         (units.parse_speed, 1000, "1000 has no unit; write 1000 MIPS"),
         (units.parse_speed, "0 MIPS", "executes nothing"),
         (units.parse_speed, "1000 mips", "did you mean 'MIPS'?"),
@@ -110,6 +129,12 @@ def test_rates_round_trip(rate: Fraction) -> None:
 
 
 @settings(deadline=None)
+@given(st.fractions(Fraction(1, 1000), 10**9, max_denominator=1001) | st.integers(1, 10**12).map(Fraction))
+def test_rates_of_wires_round_trip(rate: Fraction) -> None:
+    assert units.parse_wire_rate(units.format_wire_rate(rate)) == rate
+
+
+@settings(deadline=None)
 @given(st.integers(1, 10**6), st.integers(0, 12))
 def test_speeds_round_trip(mips: int, shift: int) -> None:
     speed = Fraction(mips, 1 << shift)
@@ -138,7 +163,7 @@ def test_tensors_round_trip(dtype: str, shape: list[int], scale: float, zero_poi
 @given(st.text(max_size=40) | st.integers() | st.floats() | st.booleans() | st.none())
 def test_anything_parses_or_is_refused(value: object) -> None:
     for parse in (units.parse_duration, units.parse_memory, units.parse_rate, units.parse_speed, units.parse_size,
-                  units.parse_tensor):  # fmt: skip
+                  units.parse_tensor, units.parse_wire_rate):  # fmt: skip
         try:
             parse(value)
         except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from guests.linux.agent.channels import Input, Output
+from guests.linux.agent.channels import Input, Output, SampledInput
 from guests.linux.agent.control import VECTOR, Control, ServiceLog
 from guests.linux.agent.payload import Payload, load_service
 from guests.linux.agent.runtime import Runtime, Service, describe
@@ -127,18 +128,26 @@ class Agent:
         call, signature = load_service(self._folder, entry)
         ring, clock = self._doorbells.ring, self._clock
 
-        inputs = [channels["consumer", entry["inputs"][port]] for port in signature.inputs]
-        outputs = [channels.get(("producer", entry["outputs"].get(port))) for port in signature.outputs]
+        taken = entry["inputs"]
+        inputs = [channels["consumer", taken[port]] for port in signature.required]
+        sampled = [
+            channels.get(("consumer", taken.get(port))) for port in signature.inputs if port in signature.optional
+        ]
+        outputs = [
+            [channels["producer", name] for name in entry["outputs"].get(port, ())] for port in signature.outputs
+        ]
         if not inputs:
             raise ValueError(f"service {entry['name']} has no input, so nothing would ever call it")
-        memory = {end["index"]: self._open_channel(end["index"]) for end in (*inputs, *outputs) if end is not None}
+        ends = [*inputs, *filter(None, sampled), *itertools.chain(*outputs)]
+        memory = {end["index"]: self._open_channel(end["index"]) for end in ends}
 
         def connect() -> Service:
             return Service(
                 entry["name"],
                 call,
                 [Input(end, memory[end["index"]], ring, clock) for end in inputs],
-                [Output(end, memory[end["index"]], ring, clock) if end else None for end in outputs],
+                [[Output(end, memory[end["index"]], ring, clock) for end in port] for port in outputs],
+                [SampledInput(end, memory[end["index"]], ring, clock) if end else None for end in sampled],
             )
 
         return connect

@@ -90,6 +90,32 @@ class Input(ChannelEnd):
             self._ring(self.vector)
 
 
+class SampledInput(Input):
+    """A channel of which a service takes the newest tensor only, and which nobody waits for.
+
+    Tensors are taken as they come, so that whoever sends them is never held for long.
+    """
+
+    _newest: Frame | None = None
+
+    def refresh(self) -> np.ndarray[Any, Any] | None:
+        """Return the newest tensor since the last `release`, None if there is none; older ones go back.
+
+        Raises:
+            RingError: the producer broke the ring.
+        """
+        while (frame := self.take()) is not None:
+            self.release()
+            self._newest = frame
+        return None if self._newest is None else self._newest.array
+
+    def release(self) -> None:
+        """Give back what `refresh` returned."""
+        frame, self._newest = self._newest, None
+        if frame is not None:
+            self.give_back(frame)
+
+
 class Output(ChannelEnd):
     """A channel that a service sends tensors into.
 

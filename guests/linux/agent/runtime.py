@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from guests.linux.agent.channels import ChannelEnd, Clock, Input, Output
+from guests.linux.agent.channels import ChannelEnd, Clock, Input, Output, SampledInput
 from virtio_shm import Frame, RingError
 
 CONTROL_VECTOR = 0
@@ -27,25 +27,38 @@ class Service:
 
     Parameters:
         name: as in the scenario.
-        call: takes one array per input, in this order; returns one tensor, or a tuple of them, or None.
-        inputs: where the arguments come from.
-        outputs: where each returned tensor goes; None where nothing is connected.
+        call: takes one array per input, in this order, None for a sampled one without news; returns one tensor, or a
+            tuple of them, or None.
+        inputs: where the first arguments come from; a call needs a tensor of each.
+        outputs: where each returned tensor goes: any number of channels.
+        sampled: where the other arguments come from; None where nothing is connected.
     """
 
     def __init__(
-        self, name: str, call: Callable[..., Any], inputs: Sequence[Input], outputs: Sequence[Output | None]
+        self,
+        name: str,
+        call: Callable[..., Any],
+        inputs: Sequence[Input],
+        outputs: Sequence[Sequence[Output]],
+        sampled: Sequence[SampledInput | None] = (),
     ) -> None:
         self.name = name
-        self.inputs = tuple(inputs)
         self._call = call
-        self._outputs = tuple(outputs)
+        self._needed = tuple(inputs)
+        self._sampled = tuple(sampled)
+        self._outputs = tuple(map(tuple, outputs))
         self._frames: list[Frame] = []
         self._unsent: list[tuple[Output, np.ndarray[Any, Any]]] = []
 
     @property
+    def inputs(self) -> list[Input]:
+        """All connected inputs."""
+        return [*self._needed, *(end for end in self._sampled if end is not None)]
+
+    @property
     def ends(self) -> list[ChannelEnd]:
         """All connected channel ends."""
-        return [*self.inputs, *(output for output in self._outputs if output is not None)]
+        return [*self.inputs, *(output for port in self._outputs for output in port)]
 
     def step(self) -> bool:
         """Call the service once, or go on with sending what it returned.
@@ -58,17 +71,17 @@ class Service:
         """
         frames = self._frames
         if not self._unsent:
-            for end in self.inputs[len(frames) :]:
+            sampled = [None if end is None else end.refresh() for end in self._sampled]
+            for end in self._needed[len(frames) :]:
                 frame = end.take()
                 if frame is None:
                     return False
                 frames.append(frame)
-            self._collect(self._call(*[frame.array for frame in frames]))
-        while self._unsent:
-            output, tensor = self._unsent[0]
-            if not output.send(tensor, frames[0]):
+            self._collect(self._call(*[frame.array for frame in frames], *sampled))
+        if self._unsent:
+            self._unsent = [(output, tensor) for output, tensor in self._unsent if not output.send(tensor, frames[0])]
+            if self._unsent:
                 return False
-            del self._unsent[0]
         self.release()
         return True
 
@@ -82,15 +95,19 @@ class Service:
             raise TypeError(f"{self.name} returned {len(tensors)} tensors, its signature names {len(outputs)}")
         self._unsent = [
             (output, output.check(tensor))
-            for output, tensor in zip(outputs, tensors, strict=True)
-            if output is not None and tensor is not None
+            for port, tensor in zip(outputs, tensors, strict=True)
+            if tensor is not None
+            for output in port
         ]
 
     def release(self) -> None:
         """Give all held tensors back."""
         frames, self._frames = self._frames, []
-        for end, frame in zip(self.inputs, frames, strict=False):
+        for end, frame in zip(self._needed, frames, strict=False):
             end.give_back(frame)
+        for sampled in self._sampled:
+            if sampled is not None:
+                sampled.release()
 
 
 class Runtime:

@@ -1,4 +1,4 @@
-"""The lockstep plugin: built from its one C file with the system compiler, once for each plugin API."""
+"""The lockstep plugin: built from its C files with the system compiler, once for each plugin API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from virtio_shm import library
 
-SOURCE = Path(__file__).with_name("lockstep.c")
+SOURCES = sorted(Path(__file__).parent.glob("*.[ch]"))
 _FLAGS = ("-std=gnu11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror")
 
 
@@ -21,4 +21,4 @@ def path(api: int) -> Path:
     Raises:
         LibraryError: there is no C compiler, or it refuses.
     """
-    return library.compiled("plugin", "lockstep.so", (*_FLAGS, f"-DLOCKSTEP_PLUGIN_API={api}"), [SOURCE])
+    return library.compiled("plugin", "lockstep.so", (*_FLAGS, f"-DLOCKSTEP_PLUGIN_API={api}"), SOURCES)

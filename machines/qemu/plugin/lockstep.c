@@ -3,15 +3,19 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Loaded with  -plugin lockstep.so,socket=FD,parent=PID  under  -icount shift=N,sleep=off.  A QEMU_CLOCK_VIRTUAL timer
- * stands at the end of each grant.  Its callback runs in the vCPU thread with the big QEMU lock held, so the guest and
- * its devices stand still at exactly that nanosecond while the callback waits on the socket.
+ * Loaded with  -plugin lockstep.so,socket=FD,parent=PID  under  -icount shift=N,sleep=off; further arguments are those
+ * of a microcontroller (microcontroller.c).  A QEMU_CLOCK_VIRTUAL timer stands at the end of each grant.  Its callback
+ * runs in the vCPU thread with the big QEMU lock held, so the guest and its devices stand still at exactly that
+ * nanosecond while the callback waits on the socket.
  *
  * QEMU's timers are no part of its plugin interface; distribution builds export their symbols because they load
  * modules, so they are looked up at start and a missing one is reported by name.
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
+#include "microcontroller.h"
+#include "sleep.h"
+#include "symbols.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,8 +29,10 @@
 
 /* The few entry points of qemu-plugin.h that are used here; Debian does not package the header. */
 typedef uint64_t qemu_plugin_id_t;
-struct qemu_plugin_tb;
-struct qemu_info;
+struct qemu_info {
+    const char *target;
+    /* and more that is not used here */
+};
 typedef void (*translation_callback)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
 extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, translation_callback cb);
 
@@ -41,7 +47,7 @@ enum { CLOCK_VIRTUAL = 1, SCALE_NS = 1, TIMER_ATTRIBUTES_ALL = -1, TIMER_BYTES =
 /* How long the main loop gets per DRAIN to consume an eventfd, and per YIELD to stop the machine, in microseconds. */
 enum { DRAIN_US = 30, YIELD_US = 1000 };
 
-enum order_kind { ORDER_GRANT = 1, ORDER_DRAIN = 2, ORDER_YIELD = 3 };
+enum order_kind { ORDER_GRANT = 1, ORDER_DRAIN = 2, ORDER_YIELD = 3, ORDER_RING = 4 };
 
 /*
  * GRANT: run up to until_ns, then report.  DRAIN: stay, let the main loop consume what became readable, report again.
@@ -75,7 +81,7 @@ static struct {
 static uint64_t timer[TIMER_BYTES / sizeof(uint64_t)];
 static int coordinator = -1;
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     fprintf(stderr, "lockstep: %s\n", what);
     _exit(1);
@@ -92,6 +98,8 @@ static void report_boundary(void)
         .idle = qemu.all_idle(),
     };
 
+    if (mcu_present())
+        mcu_set_count(report.instructions);
     if (send(coordinator, &report, sizeof report, MSG_NOSIGNAL) != (ssize_t)sizeof report)
         _exit(1); /* the coordinator is gone, and nobody will ever grant again */
 }
@@ -139,6 +147,8 @@ static void on_boundary(void *opaque)
     for (;;) {
         report_boundary();
         order = await_order();
+        for (; order.kind == ORDER_RING; order = await_order())
+            mcu_ring();
         if (order.kind != ORDER_DRAIN)
             break;
         stay_at_now();
@@ -150,35 +160,26 @@ static void on_boundary(void *opaque)
         qemu.run_on_cpu(qemu.get_cpu(0), yield_to_main_loop, 0);
 }
 
+/* For each block: what is added to it here runs whenever the block does. */
+static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+    (void)id;
+    if (mcu_present())
+        mcu_count(tb);
+    sleep_watch(tb);
+}
+
 static void on_first_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
-    (void)tb;
-    qemu_plugin_register_vcpu_tb_trans_cb(id, NULL);
+    qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+    if (mcu_present())
+        mcu_power_on();
+    on_translation(id, tb);
     qemu.timer_init_full(timer, NULL, CLOCK_VIRTUAL, SCALE_NS, 0, on_boundary, NULL);
     qemu.timer_mod_ns(timer, qemu.clock_get_ns(CLOCK_VIRTUAL));
 }
 
-static void *find(const char *name, const char *older_name)
-{
-    void *symbol = dlsym(RTLD_DEFAULT, name);
-
-    if (!symbol && older_name)
-        symbol = dlsym(RTLD_DEFAULT, older_name);
-    if (!symbol)
-        fprintf(stderr, "lockstep: this QEMU lacks the symbol %s\n", name);
-    return symbol;
-}
-
-/* ISO C has no conversion from object to function pointer; POSIX (dlsym) says that the representation is shared. */
-static bool resolve(void *slot, const char *name, const char *older_name)
-{
-    void *symbol = find(name, older_name);
-
-    memcpy(slot, &symbol, sizeof symbol);
-    return symbol != NULL;
-}
-
-static bool bind_all(void)
+static bool bind_all(const char *target)
 {
     bool found = true;
 
@@ -192,6 +193,9 @@ static bool bind_all(void)
     found &= resolve(&qemu.run_on_cpu, "async_run_on_cpu", NULL);
     found &= resolve(&qemu.lock, "bql_lock_impl", "qemu_mutex_lock_iothread_impl");
     found &= resolve(&qemu.unlock, "bql_unlock", "qemu_mutex_unlock_iothread");
+    if (mcu_present())
+        found &= mcu_bind();
+    found &= sleep_bind(target);
     return found;
 }
 
@@ -199,12 +203,13 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info
 {
     long parent = -1;
 
-    (void)info;
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "socket=", 7) == 0)
             coordinator = atoi(argv[i] + 7);
         else if (strncmp(argv[i], "parent=", 7) == 0)
             parent = atol(argv[i] + 7);
+        else if (!mcu_take_argument(argv[i]))
+            die("an argument is none of socket, parent, window, map, counter, doorbell");
     }
     if (coordinator < 0 || parent < 0)
         die("socket=FD and parent=PID are needed");
@@ -212,7 +217,7 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != (pid_t)parent)
         die("the simulator has ended");
-    if (!bind_all())
+    if (!bind_all(info->target))
         return -1;
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_first_translation);
     return 0;

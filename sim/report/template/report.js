@@ -120,6 +120,10 @@ const drawService = (pen, lane) => {
     const wide = block(pen, start, end, lane.y + 3, lane.height - 8, colours["hue-" + lane.hue], dim(origin));
     if (wide > 46) { pen.fillStyle = colours.card; pen.fillText("#" + origin, Math.max(x(start), GUTTER) + 7, lane.y + lane.height / 2 - 1); }
   }
+  const made = lane.inferences ?? [];
+  lane.slowest ??= longest(made, 0, 1);
+  for (let i = first(made, 0, view.start - lane.slowest); i < made.length && made[i][0] <= view.end; i++)
+    block(pen, made[i][0], made[i][1], lane.y + lane.height - 10, 4, colours.text, .7);
 };
 const drawLevel = (pen, lane, top, base) => {
   const most = Math.max(lane.depth, 1), steps = lane.steps;
@@ -268,7 +272,9 @@ const hit = (px, py) => {
   if (!lane || px < GUTTER) return null;
   if (lane.kind === "service") {
     const found = lane.spans.find(([start, end]) => t >= start - slack && t <= end + slack);
-    return found && { origin: found[2], text: `${lane.group} · ${lane.name}\nsample #${found[2]}\nstart ${moment(found[0])}\ntook ${span(found[1] - found[0])}` };
+    const made = (lane.inferences ?? []).filter((one) => found && one[0] >= found[0] && one[1] <= found[1]);
+    const inferred = made.map((one) => `\ninference ${span(one[1] - one[0])}, ${one[2].toLocaleString("en")} instructions`).join("");
+    return found && { origin: found[2], text: `${lane.group} · ${lane.name}\nsample #${found[2]}\nstart ${moment(found[0])}\ntook ${span(found[1] - found[0])}${inferred}` };
   }
   const near = lane.messages.filter((one) => t >= one[1] - slack && t <= (one[3] < 0 ? END : one[3]) + slack);
   const found = near.find((one) => Math.abs(lane.y + 6 + 10 * one.row - py) <= 5) ?? near[0];

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sim.scenario.checks import outcomes, programs, resources, wiring
+from sim.scenario.checks import firmware, outcomes, programs, resources, wiring
 from sim.scenario.checks.context import Context
 from sim.scenario.model import Scenario
 from sim.scenario.problem import Problem
@@ -15,13 +15,17 @@ CHECKS: tuple[Callable[[Context], None], ...] = (
     resources.time,
     resources.speeds,
     resources.memory,
+    firmware.machines,
     programs.services,  # finds the ports of services,
+    firmware.programs,  # of microcontrollers,
     programs.devices,  # and of devices,
     wiring.ends,  # for the ends of channels,
     wiring.tensors,  # which these need
     wiring.sharing,
     wiring.open_inputs,
     wiring.counts,
+    firmware.loops,
+    firmware.windows,
     wiring.cycles,
     outcomes.metrics,
     outcomes.expectations,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from sim.scenario.model import Scenario
+from sim.scenario.partitions import FIRMWARE, McuPartition
 from sim.scenario.ports import Endpoint, Port
 from sim.scenario.problem import Problem
 from sim.scenario.source import Entries, Node, locate
@@ -50,6 +51,15 @@ class Context:
         """Return where something is, for use within a message."""
         position = locate(self.root, path, key=True)
         return f"line {position.line}" if position.line else position.file
+
+    def place(self, node: str, service: str | None = None) -> tuple[str, ...]:
+        """Return the path of a service, of the ELF file that takes its place, or of a device."""
+        if service is None:
+            return ("devices", node)
+        partition = self.scenario.partitions[node]
+        if isinstance(partition, McuPartition) and partition.firmware is not None:
+            return ("partitions", node, FIRMWARE)
+        return ("partitions", node, "services", service)
 
     def written(self, section: str) -> frozenset[str]:
         """Return the names that the file has in a section, usable or not: a mistake is reported once, at its cause.

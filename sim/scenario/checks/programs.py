@@ -5,7 +5,7 @@ from __future__ import annotations
 from guests.service import Setting, Signature
 from sim.scenario.checks.context import Context
 from sim.scenario.files import File
-from sim.scenario.model import Service
+from sim.scenario.partitions import LinuxPartition, Service
 from sim.scenario.ports import Port, exactly
 from sim.scenario.problem import advice
 from sim.scenario.services import ServiceError, signature_of
@@ -13,8 +13,10 @@ from sim.scenario.units import shown
 
 
 def services(context: Context) -> None:
-    """Every service can be imported, has ports, and gets the settings that it asks for."""
+    """Every service of a Linux guest can be imported, has ports, and gets the settings that it asks for."""
     for node, partition in context.scenario.partitions.items():
+        if not isinstance(partition, LinuxPartition):
+            continue
         for name, service in partition.services.items():
             path = ("partitions", node, "services", name)
             try:
@@ -23,8 +25,9 @@ def services(context: Context) -> None:
                 context.report((*path, "run"), str(error))
                 continue
             context.ports[node, name] = _ports(name, found)
-            if not found.inputs:
-                message = f"{service.run.callable} has no inputs and would never be called; give it a Tensor parameter"
+            if not found.required:
+                has = "optional inputs only" if found.inputs else "no inputs"
+                message = f"{service.run.callable} has {has} and would never be called; give it a Tensor parameter"
                 context.report((*path, "run"), message)
             _settings(context, path, service, found)
 
@@ -38,7 +41,10 @@ def devices(context: Context) -> None:
 
 
 def _ports(service: str, found: Signature) -> dict[str, Port]:
-    ports = {name: exactly("input", tensor, f"{service}.{name} takes") for name, tensor in found.inputs.items()}
+    ports = {
+        name: exactly("input", tensor, f"{service}.{name} takes", name in found.optional)
+        for name, tensor in found.inputs.items()
+    }
     for name, tensor in found.outputs.items():
         ports[name] = exactly("output", tensor, f"{service}.{name} is")
     return ports

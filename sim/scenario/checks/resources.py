@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from machines.boards import Board
+from machines.mcu.control import MAX_CHANNELS
 from sim.scenario.checks.context import Context
-from sim.scenario.model import Partition
+from sim.scenario.partitions import LinuxPartition
 from sim.scenario.units import DURATIONS, format_duration, format_memory, format_speed
 
 MIN_QUANTUM_NS, MAX_QUANTUM_NS = 10_000, 100_000_000
@@ -16,8 +16,9 @@ MAX_DURATION_NS = 24 * DURATIONS["h"]
 MAX_CHANNEL_BYTES = 256 << 20
 """Most payload of one channel's region; a region is a PCI BAR below 4 GiB, and a guest has some tens of them."""
 
-MAX_CHANNEL_ENDS = 120
-"""Most channel ends of one partition: one PCI function each in slots 0x10 to 0x1e."""
+MOST_ENDS = {"linux": 120, "mcu": MAX_CHANNELS}
+"""Most channel ends of one partition: a Linux guest has a PCI function for each in slots 0x10 to 0x1e, and a
+microcontroller an entry in its control page."""
 
 MIB = 1 << 20
 
@@ -57,9 +58,9 @@ def speeds(context: Context) -> None:
 
 
 def memory(context: Context) -> None:
-    """Every partition has what its board needs, every channel is of bearable size, and all of it fits the host."""
+    """Every Linux guest has what its board needs, every channel is of bearable size, and all of it fits the host."""
     for name, partition in context.scenario.partitions.items():
-        message = _memory_complaint(partition, partition.board)
+        message = _memory_complaint(partition) if isinstance(partition, LinuxPartition) else None
         if message:
             context.report(("partitions", name, "memory"), message)
     for name, channel in context.scenario.channels.items():
@@ -74,8 +75,8 @@ def memory(context: Context) -> None:
     _host_memory(context)
 
 
-def _memory_complaint(partition: Partition, board: Board) -> str | None:
-    size = partition.memory_bytes
+def _memory_complaint(partition: LinuxPartition) -> str | None:
+    board, size = partition.board, partition.memory_bytes
     if size < board.memory_min_bytes:
         return f"{format_memory(size)} is too little for {board.name}; at least {format_memory(board.memory_min_bytes)}"
     if size > board.memory_max_bytes:
@@ -89,7 +90,8 @@ def _host_memory(context: Context) -> None:
     available = context.scenario.host.memory_bytes
     if available is None:
         return
-    partitions = sum(partition.memory_bytes for partition in context.scenario.partitions.values())
+    guests = [each for each in context.scenario.partitions.values() if isinstance(each, LinuxPartition)]
+    partitions = sum(guest.memory_bytes for guest in guests)
     channels = sum(channel.payload_bytes * channel.depth for channel in context.scenario.channels.values())
     if partitions + channels > available:
         need = -(-(partitions + channels) // MIB)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from sim.scenario.checks.context import Context, Owner
-from sim.scenario.checks.resources import MAX_CHANNEL_ENDS
+from sim.scenario.checks.resources import MOST_ENDS
 from sim.scenario.ports import Direction, Endpoint, Port
 from sim.scenario.problem import advice
 
@@ -44,43 +44,41 @@ def tensors(context: Context) -> None:
 
 
 def sharing(context: Context) -> None:
-    """An input has one channel, and so has an output of a service; a device may send to several."""
-    taken: dict[tuple[str, Endpoint], str] = {}
-    for name, (source, target) in context.ends.items():
-        for key, end in (("from", source), ("to", target)):
-            if end is None or (key == "from" and end.service is None):
-                continue
-            first = taken.setdefault((key, end), name)
-            if first != name:
-                does = "starts" if key == "from" else "ends"
-                message = f"channel '{first}' ({context.line('channels', first)}) already {does} at {end}"
-                context.report(("channels", name, key), f"{message}; one channel for each port")
+    """An input has one channel; an output may have several, each of which gets every tensor."""
+    taken: dict[Endpoint, str] = {}
+    for name, (_, target) in context.ends.items():
+        if target is None:
+            continue
+        first = taken.setdefault(target, name)
+        if first != name:
+            message = f"channel '{first}' ({context.line('channels', first)}) already ends at {target}"
+            context.report(("channels", name, "to"), f"{message}; one channel for each input")
 
 
 def open_inputs(context: Context) -> None:
-    """Every input of a service or device has a channel; not told while an end is unknown that might be it."""
+    """Every input that must have a channel has one; not told while an end is unknown that might be it."""
     targets = {end for _, end in context.ends.values()}
     if None in targets or context.written("channels") - set(context.ends):
         return
     for (node, service), ports in context.ports.items():
         for name, port in ports.items():
             end = Endpoint(node, service, name)
-            if port.direction == "input" and end not in targets:
-                path = ("partitions", node, "services", service) if service else ("devices", node)
+            if port.direction == "input" and not port.optional and end not in targets:
                 message = f"no channel ends at the input '{name}' of '{service or node}'; add one with to: {end}"
-                context.report(path, message, key=True)
+                context.report(context.place(node, service), message, key=True)
 
 
 def counts(context: Context) -> None:
-    """A partition has no more channel ends than its PCI bus has room for."""
+    """A partition has no more channel ends than its machine has room for."""
     used: Counter[str] = Counter()
     for name, pair in context.ends.items():
         for (key, _), end in zip(_KEYS, pair, strict=True):
             if end is None or end.service is None:
                 continue
             used[end.node] += 1
-            if used[end.node] == MAX_CHANNEL_ENDS + 1:
-                message = f"more than {MAX_CHANNEL_ENDS} channel ends on partition '{end.node}'"
+            most = MOST_ENDS[context.scenario.partitions[end.node].kind]
+            if used[end.node] == most + 1:
+                message = f"more than {most} channel ends on partition '{end.node}'"
                 context.report(("channels", name, key), f"{message}; split it into several")
 
 
@@ -141,7 +139,7 @@ def _resolved(context: Context, end: Endpoint, direction: Direction) -> Endpoint
         if end.node in context.nodes:
             raise _Unresolved
         raise _Unresolved(f"unknown partition or device '{end.node}'; {advice(end.node, context.nodes)}")
-    services = context.scenario.partitions[end.node].services
+    services = context.scenario.partitions[end.node].service_names
     if end.service is None:
         examples = " or ".join(f"{end.node}.{name}" for name in services) or "add a service to it"
         raise _Unresolved(f"'{end.node}' is a partition, which has no ports itself; write {examples}")

@@ -8,12 +8,16 @@ from pydantic import Field
 
 from sim.scenario.devices.camera import Camera
 from sim.scenario.devices.display import Display
+from sim.scenario.devices.recording import Recording
+from sim.scenario.devices.sink import Sink
 
 Device = Annotated[
     Camera  # a line
-    | Display,  # for each kind
+    | Display  # for each kind
+    | Recording
+    | Sink,
     Field(discriminator="kind"),
 ]
 """Any device; `kind` tells which."""
 
-__all__ = ["Camera", "Device", "Display"]
+__all__ = ["Camera", "Device", "Display", "Recording", "Sink"]

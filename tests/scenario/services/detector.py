@@ -72,3 +72,11 @@ class Tiny:
 
     def __call__(self, frame: Tensor["uint8", 48, 64, 3]) -> Outputs:
         return Outputs(np.zeros((16, 6), np.float32), None)
+
+
+def sampled(detections: Tensor["float32", 16, 6] | None = None) -> None:
+    """Has optional inputs only."""
+
+
+def wrong_default(detections: Tensor["float32", 16, 6] = 3) -> None:
+    """Has an input with a default that is none."""

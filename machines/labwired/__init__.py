@@ -1,0 +1,1 @@
+"""labwired as a backend: an emulator of microcontrollers from PyPI, one process per node."""

@@ -1,0 +1,1 @@
+"""What all backends of microcontrollers share."""

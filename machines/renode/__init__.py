@@ -1,0 +1,1 @@
+"""Microcontrollers in Renode: program, process, monitor, External Control, platform files."""

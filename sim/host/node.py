@@ -1,0 +1,28 @@
+"""What a run asks of everything that runs software: a participant that is started once and counts its work."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from machines.participant import Participant
+
+
+class Node(Participant, Protocol):
+    """A Linux guest or a microcontroller.
+
+    Attributes:
+        grants: how often it was let run.
+    """
+
+    grants: int
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed since time 0."""
+
+    @property
+    def busy_ns(self) -> int:
+        """Virtual time in which it executed them."""
+
+    def start(self) -> None:
+        """Make now the time 0 of the run."""
