@@ -36,6 +36,7 @@ _FLAGS = (
     "-Wall",
     "-Wextra",
     "-Werror",
+    "-Wno-enum-compare",  # a SETTING is an enumerator, and so may be what a service compares it with
     f"-Wframe-larger-than={linker.LARGEST_FRAME_BYTES}",
     "-g0",
 )

@@ -21,6 +21,10 @@ _FAULTS = {
 }
 """What the firmware says went wrong: fault_kind of guests/mcu/include/control.h."""
 
+_MEMORY = 2
+_LAST_EXCEPTION = 4
+"""A stack overflow, the last of what the core itself finds; the status of these is a register, of others a code."""
+
 
 class McuNode:
     """Firmware on a core; see `machines.participant.Participant` for the interface. It powers on at time 0.
@@ -187,11 +191,15 @@ class McuNode:
         status = self._status
         if not status.ready or status.life != Life.FAULT:
             return
-        what = _FAULTS.get(status.fault_kind, f"reports the unknown fault {status.fault_kind}")
-        code = f", code {status.fault_status:#x}" if status.fault_status else ""
-        touched = f", address {status.fault_address:#010x}" if status.fault_kind == 2 else ""
-        where = f"at {status.fault_pc:#010x} ({self._describe(status.fault_pc)})"
-        raise ParticipantFailed(self.name, f"its firmware {what} {where}{touched}{code}; see {self.machine.console}")
+        kind = status.fault_kind
+        words = [_FAULTS.get(kind, f"reports the unknown fault {kind}")]
+        if status.fault_pc or kind != _LAST_EXCEPTION:  # a Cortex-M whose stack overflowed could not note where it was
+            words[0] += f" at {status.fault_pc:#010x} ({self._describe(status.fault_pc)})"
+        if kind == _MEMORY:
+            words.append(f"address {status.fault_address:#010x}")
+        if status.fault_status:
+            words.append(f"{'status' if kind <= _LAST_EXCEPTION else 'code'} {status.fault_status:#x}")
+        raise ParticipantFailed(self.name, f"its firmware {', '.join(words)}")
 
     def _check_watchdog(self) -> None:
         """Fail a firmware whose main loop has not come round for too long."""
@@ -201,7 +209,7 @@ class McuNode:
         elif self._at_ns - self._alive_ns >= self._watchdog_ns:
             lasted = f"{(self._at_ns - self._alive_ns) / 1e6:g} ms"
             did = "its main loop has not come round" if self._status.ready else "its firmware has not started"
-            raise ParticipantFailed(self.name, f"{did} for {lasted} (watchdog); see {self.machine.console}")
+            raise ParticipantFailed(self.name, f"{did} for {lasted} (watchdog)")
 
     def _read_log(self) -> None:
         """Take over the inferences that were logged since the last look."""

@@ -187,6 +187,7 @@ class Executive:
         failed = [each for each in (*self._guests, *self._devices) if each.name == failure.participant]
         if not failed:
             return
+        self._route(failed[0])  # what it sent before is there to be taken
         failed[0].fail()
         self._trace.add(self.now_ns, "failed", failure.participant)
         self._guests = [guest for guest in self._guests if guest.name != failure.participant]

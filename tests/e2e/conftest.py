@@ -10,6 +10,8 @@ import pytest
 from .simulator import IVI, RELAY, Finished, Running, run
 
 DURATION = "300ms"
+IVI_DURATION = "2s"
+"""The first window of motion is full then."""
 
 
 @pytest.fixture(scope="session")
@@ -30,4 +32,4 @@ def running(tmp_path: Path) -> Iterator[list[Running]]:
 @pytest.fixture(scope="session")
 def ivi(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The IVI camera scenario: with a model, a metric, two guests of different shapes."""
-    return run(tmp_path_factory.mktemp("ivi"), IVI, DURATION, "--json")
+    return run(tmp_path_factory.mktemp("ivi"), IVI, IVI_DURATION, "--json")

@@ -86,6 +86,25 @@ def test_faults_of_other_cores(tmp_path: Path, board: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
+def test_faults_of_every_cortex_m(tmp_path: Path) -> None:
+    """Memory protection unit on M3 and M7, stack limit register on M33 and M55."""
+    expected = {
+        "write_nowhere": f"{MEMORY}.*address 0x90000000",
+        "illegal": INSTRUCTION,
+        "overflow": STACK,
+        "call_nowhere": MEMORY,
+    }
+    machines = ("mps2-an385", "mps2-an500", "mps2-an505", "mps3-an547")
+    nodes = {f"{way}_{machine[-3:]}": faulty(way, {"machine": machine}) for machine in machines for way in expected}
+    nodes = {name: each for name, each in nodes.items() if not name.endswith("nowhere_547")}  # it has RAM there
+    done = run(tmp_path / "out", echoing(tmp_path, nodes), "50ms")
+    told = failures(done)
+    assert set(told) == set(nodes)
+    for name, words in told.items():
+        assert re.search(expected[name.rpartition("_")[0]], words), f"{name}: {words}"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("machine", ["esp32s3", "esp32c3", "nrf52840"])
 def test_faults_in_labwired(tmp_path: Path, machine: str) -> None:
     expected = {

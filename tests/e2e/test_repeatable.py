@@ -14,7 +14,7 @@ import pytest
 
 from sim.report.result import repeatable
 
-from .conftest import DURATION
+from .conftest import DURATION, IVI_DURATION
 from .simulator import IVI, RELAY, Finished, run
 
 pytestmark = [pytest.mark.guest, pytest.mark.slow]
@@ -43,9 +43,9 @@ def assert_same(first: Finished, second: Finished) -> None:
 
 
 def test_again_and_beside_busy_loops(ivi: Finished, tmp_path: Path) -> None:
-    assert_same(ivi, run(tmp_path / "again", IVI, DURATION))
+    assert_same(ivi, run(tmp_path / "again", IVI, IVI_DURATION))
     with busy_loops(4):
-        assert_same(ivi, run(tmp_path / "busy", IVI, DURATION))
+        assert_same(ivi, run(tmp_path / "busy", IVI, IVI_DURATION))
 
 
 def test_two_at_once_do_not_disturb_each_other(relayed: Finished, tmp_path: Path) -> None:
@@ -83,16 +83,21 @@ def test_result_has_what_was_promised(ivi: Finished) -> None:
     figures = ivi.figures
     for key in ("scenario", "digest", "virtual_time_s", "wall_s", "boot", "partitions", "metrics", "expectations"):
         assert figures[key], key
-    assert (figures["scenario"], figures["virtual_time_s"], figures["quantum_ns"]) == ("ivi_camera", 0.3, 1_000_000)
-    assert set(figures["boot"]) == set(figures["partitions"]) == {"perception", "cockpit"}
-    for boot in figures["boot"].values():
-        assert boot["kind"] in ("cold", "warm") and boot["seconds"] > 0
+    assert (figures["scenario"], figures["virtual_time_s"], figures["quantum_ns"]) == ("ivi_camera", 2.0, 1_000_000)
+    assert set(figures["boot"]) == set(figures["partitions"]) == {"perception", "safety", "cockpit", "cabin"}
+    assert set(figures["microcontrollers"]) == {"safety", "cabin"}
+    for name, boot in figures["boot"].items():
+        kinds = {"power-on"} if name in figures["microcontrollers"] else {"cold", "warm"}
+        assert boot["kind"] in kinds and boot["seconds"] > 0
+    inferences = figures["microcontrollers"]["cabin"]["inferences"]
+    assert inferences["count"] == figures["channels"]["motion"]["messages"] == 1
+    assert inferences["instructions"]["max"] > 10_000
     for channel in figures["channels"].values():
         assert {"messages", "dropped", "occupancy_max", "occupancy_mean", "latency_us"} <= set(channel)
         assert set(channel["latency_us"]) == {"p50", "p99", "max"}
     assert figures["channels"]["detections"]["messages"] >= 8
     environment = json.dumps(figures["environment"])
-    for word in ("QEMU emulator version", "kernel", "image"):
+    for word in ("QEMU emulator version", "kernel", "image", "labwired", "firmware safety", "firmware cabin"):
         assert word in environment
     assert len(figures["digest"]) == 64
 
@@ -103,7 +108,7 @@ def test_json_prints_the_result_and_nothing_else(ivi: Finished) -> None:
 
 
 def test_the_report_is_whole(ivi: Finished) -> None:
-    for name in ("report.html", "trace.json", "junit.xml", "logs/perception.log", "logs/cockpit.log"):
+    for name in ("report.html", "trace.json", "junit.xml", "logs/perception.log", "logs/safety.log"):
         assert (ivi.folder / name).stat().st_size, name
     assert any((ivi.folder / "frames").iterdir())
     json.loads((ivi.folder / "trace.json").read_text())

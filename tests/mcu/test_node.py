@@ -209,7 +209,7 @@ def test_a_sleeping_firmware_does_not_hang(make: Make) -> None:
     [
         (
             2,
-            r"touched memory that is not there at 0x00000120 \(main\+0x4\), address 0xdeadbeef; see script",
+            r"touched memory that is not there at 0x00000120 \(main\+0x4\), address 0xdeadbeef$",
         ),
         (4, r"overflowed its stack at 0x00000120"),
         (99, "reports the unknown fault 99"),

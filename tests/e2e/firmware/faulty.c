@@ -10,7 +10,7 @@ OUTPUT(result, uint8, 64)
 SETTING(way, 0)
 SETTING(after, 3)
 
-#define NOWHERE 0x90000000u /* no board has anything there */
+#define NOWHERE 0x90000000u /* only the mps3-an547 has anything there */
 
 /* tests/e2e/test_mcu_faults.py has the same numbers. */
 enum way {
