@@ -181,6 +181,7 @@ def test_a_breakpoint_is_told(board: str, power_on: PowerOn) -> None:
 
 def test_a_process_that_is_gone_is_told(power_on: PowerOn) -> None:
     tiny = power_on("esp32c3")
+    os.kill(tiny.mcu.pid, 19)  # so that it does not report before it is killed
     tiny.mcu.run(10_000_000_000)
     os.kill(tiny.mcu.pid, 9)
     with pytest.raises(ParticipantFailed, match=r"^esp32c3: labwired ended: exit status -9, no message"):
