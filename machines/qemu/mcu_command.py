@@ -84,7 +84,7 @@ def _cpu(entry: McuBackend, binary: QemuBinary) -> list[str]:
     model = entry.cpu
     if model == RV32IMC:
         new = binary.version[:2] >= _RV32I_MODEL
-        model = "rv32i,m=on,c=on,zicsr=on,zicntr=on" if new else "rv32,a=off,f=off,d=off,mmu=off"
+        model = "rv32i,m=on,c=on,zicsr=on,zicntr=on,pmp=on" if new else "rv32,a=off,f=off,d=off,mmu=off"
     return ["-cpu", model] if model else []
 
 

@@ -79,7 +79,7 @@ def test_the_cpu_is_in_the_words_of_the_version() -> None:
     assert option(line("mps2-an386"), "-cpu") == []
     assert option(line("xtensa"), "-cpu") == ["de212"]
     assert option(line("riscv", OLD), "-cpu") == ["rv32,a=off,f=off,d=off,mmu=off"]
-    assert option(line("riscv", NEW), "-cpu") == ["rv32i,m=on,c=on,zicsr=on,zicntr=on"]
+    assert option(line("riscv", NEW), "-cpu") == ["rv32i,m=on,c=on,zicsr=on,zicntr=on,pmp=on"]
     assert option(line("riscv", replace(OLD, version=(8, 2, 9))), "-cpu")[0].startswith("rv32,a=off")
 
 
