@@ -18,17 +18,18 @@
 
 struct sleep_instruction {
     const char *target;
+    bool ends_block; /* QEMU translates nothing behind it */
     size_t bytes;
     uint32_t value;
     uint32_t mask;
 };
 
 static const struct sleep_instruction sleeps[] = {
-    {"x86_64", 1, 0x000000f4, 0x000000ff},  /* HLT: Intel SDM, volume 2A */
-    {"arm", 2, 0x0000bf30, 0x0000ffff},     /* WFI, encoding T1: Armv7-M ARM, A7.7.262 */
-    {"arm", 4, 0x8003f3af, 0xffffffff},     /* WFI, encoding T2; the first halfword is the lower one */
-    {"riscv32", 4, 0x10500073, 0xffffffff}, /* WFI: RISC-V Privileged 1.12, 3.3.3 */
-    {"xtensa", 3, 0x00007000, 0x00fff0ff},  /* WAITI: Xtensa ISA, chapter 6 */
+    {"x86_64", true, 1, 0x000000f4, 0x000000ff},   /* HLT: Intel SDM, volume 2A */
+    {"arm", false, 2, 0x0000bf30, 0x0000ffff},     /* WFI, encoding T1: Armv7-M ARM, A7.7.262 */
+    {"arm", false, 4, 0x8003f3af, 0xffffffff},     /* WFI, encoding T2; the first halfword is the lower one */
+    {"riscv32", false, 4, 0x10500073, 0xffffffff}, /* WFI: RISC-V Privileged 1.12, 3.3.3 */
+    {"xtensa", false, 3, 0x00007000, 0x00fff0ff},  /* WAITI: Xtensa ISA, chapter 6 */
 };
 
 enum { SLEEPS = sizeof sleeps / sizeof sleeps[0], NO_REGISTERS = 0 /* enum qemu_plugin_cb_flags */ };
@@ -44,12 +45,16 @@ static struct {
 } qemu;
 
 static const char *instruction_set;
+static bool only_at_end; /* of a block, which spares Linux guests most of the looking */
 
 bool sleep_bind(const char *target)
 {
     bool found = true;
 
     instruction_set = target;
+    only_at_end = true;
+    for (int i = 0; i < SLEEPS; i++)
+        only_at_end &= sleeps[i].ends_block || strcmp(target, sleeps[i].target) != 0;
     found &= resolve(&qemu.get_cpu, "qemu_get_cpu", NULL);
     found &= resolve(&qemu.account, "icount_update", NULL);
     found &= resolve(&qemu.instructions, "qemu_plugin_tb_n_insns", NULL);
@@ -87,7 +92,7 @@ void sleep_watch(struct qemu_plugin_tb *block)
 {
     size_t count = qemu.instructions(block);
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = only_at_end ? count - 1 : 0; i < count; i++) {
         void *instruction = qemu.instruction(block, i);
 
         if (falls_asleep(instruction))
