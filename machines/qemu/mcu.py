@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from machines.mcu.window import Window
 from machines.qemu import binary, plugin
 from machines.qemu.lockstep import NO_DEADLINE, Boundary, Lockstep
 from machines.qemu.mcu_command import McuAttachments, McuMachine, arguments, target
-from machines.qemu.process import QemuProcess
+from machines.qemu.process import QemuProcess, explained
 
 STALL_S = 5
 """Wall seconds without a single instruction, twice in a row, after which a core is taken for stuck: a fault in the
@@ -91,7 +90,7 @@ class QemuMcu:
         self._process = QemuProcess(self.name, qemu, line, inherited, self._messages)
         self._resources.callback(self._process.kill)
         self._lockstep.handed_over()
-        with self._explained():
+        with explained(self._process):
             self._lockstep.wait()
 
     def run(self, duration_ns: int) -> None:
@@ -101,7 +100,7 @@ class QemuMcu:
             ParticipantFailed: QEMU has ended.
         """
         self._until_ns += duration_ns
-        with self._explained():
+        with explained(self._process):
             self._lockstep.grant(self._until_ns)
 
     def settle(self) -> Standing:
@@ -121,7 +120,7 @@ class QemuMcu:
             ParticipantFailed: QEMU has ended.
         """
         if self.machine.rings:
-            with self._explained():
+            with explained(self._process):
                 self._lockstep.ring()
 
     def close(self) -> None:
@@ -131,7 +130,7 @@ class QemuMcu:
             self._messages.unlink(missing_ok=True)
 
     def _boundary(self) -> Boundary:
-        with self._explained():
+        with explained(self._process):
             count = -1
             while not self._lockstep.waiting(STALL_S):
                 before, count = count, self._page.counter()
@@ -142,16 +141,6 @@ class QemuMcu:
             if late_ns >> self.machine.shift:
                 raise ParticipantFailed(self.name, f"QEMU ran {late_ns} ns beyond its boundary")
             return held
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Add QEMU's own last words to what went wrong."""
-        try:
-            yield
-        except ParticipantFailed as failure:
-            if self._process is None:
-                raise
-            raise self._process.explain(failure) from failure
 
 
 def _shift(speed_mips: Fraction) -> int:

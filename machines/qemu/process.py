@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from machines.errors import EnvironmentLacks, ParticipantFailed
@@ -90,3 +91,14 @@ class QemuProcess:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+
+
+@contextlib.contextmanager
+def explained(process: QemuProcess | None) -> Iterator[None]:
+    """Add QEMU's own last words to what goes wrong meanwhile, if it was started."""
+    try:
+        yield
+    except ParticipantFailed as failure:
+        if process is None:
+            raise
+        raise process.explain(failure) from failure

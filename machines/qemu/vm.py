@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from machines.qemu.binary import QemuBinary
 from machines.qemu.ivshmem import DoorbellServer
 from machines.qemu.lockstep import NO_DEADLINE, Boundary, Lockstep
 from machines.qemu.monitor import Monitor
-from machines.qemu.process import QemuProcess
+from machines.qemu.process import QemuProcess, explained
 from machines.qemu.snapshot import Snapshot
 
 _DRAINS = 20_000
@@ -119,7 +119,7 @@ class VirtualMachine:
             ParticipantFailed: it does not load or start.
             EnvironmentLacks: this QEMU cannot do lockstep.
         """
-        with self._explained():
+        with explained(self._process):
             self._monitor.connect()
             while self._monitor.execute("query-status")["status"] == "inmigrate":
                 time.sleep(0.002)
@@ -144,7 +144,7 @@ class VirtualMachine:
         Raises:
             ParticipantFailed: QEMU has ended.
         """
-        with self._explained():
+        with explained(self._process):
             self._lockstep.grant(until_ns)
 
     def settle(self) -> Boundary:
@@ -153,7 +153,7 @@ class VirtualMachine:
         Raises:
             ParticipantFailed: QEMU ended, or hangs.
         """
-        with self._explained():
+        with explained(self._process):
             self.held = self._lockstep.wait()
         return self.held
 
@@ -165,7 +165,7 @@ class VirtualMachine:
         """
         for vector in vectors:
             self._doorbells.ring(vector)
-        with self._explained():
+        with explained(self._process):
             for _ in range(_DRAINS):
                 self.held = self._lockstep.drain()
                 if self._doorbells.consumed():
@@ -182,7 +182,7 @@ class VirtualMachine:
         Raises:
             ParticipantFailed: QEMU does not save it.
         """
-        with self._explained():
+        with explained(self._process):
             standing = True
 
             def breathe() -> None:
@@ -212,13 +212,3 @@ class VirtualMachine:
         self._resources.close()
         if self._messages.is_file() and not self._messages.stat().st_size:
             self._messages.unlink()
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Add QEMU's own last words to what went wrong."""
-        try:
-            yield
-        except ParticipantFailed as failure:
-            if self._process is None:
-                raise
-            raise self._process.explain(failure) from failure
