@@ -24,7 +24,7 @@ from benchmarks.harness import Tell, main
 from guests.linux import image
 from machines import boards
 from machines.memory import SharedRegion
-from machines.qemu import binary, command, plugin
+from machines.qemu import binary, command, limits, plugin
 from machines.qemu.command import GuestImage, GuestMachine
 from machines.qemu.ivshmem import DoorbellServer
 from machines.qemu.lockstep import Lockstep
@@ -60,7 +60,7 @@ class Cost:
 def installation() -> Installation:
     """Return what a run of the simulator uses."""
     qemu, files = binary.find(), image.ensure()
-    guest = GuestImage(files.kernel, files.initrd, files.root, image.KERNEL_ARGUMENTS, files.digest)
+    guest = GuestImage(files.kernel, files.initrd, files.root, files.arguments, files.digest)
     return Installation(qemu, plugin.path(qemu.plugin_api), guest)
 
 
@@ -98,7 +98,10 @@ def free(installed: Installation, machine: GuestMachine, folder: Path) -> tuple[
         line = command.arguments(machine, installed.image, installed.binary, attached)
         at = line.index("-plugin")
         inherited = (attached.monitor_fd, attached.doorbell_fd)
-        process = QemuProcess("free", installed.binary, line[:at] + line[at + 2 :], inherited, folder / "messages")
+        root_bytes = installed.image.root_bytes
+        bounds = limits.of_guest(machine.memory_bytes, root_bytes, (command.CONTROL_BYTES,), saves=True)
+        free_line = line[:at] + line[at + 2 :]
+        process = QemuProcess("free", installed.binary, free_line, inherited, folder / "messages", bounds)
         hold.callback(process.kill)
         doorbells.handed_over()
         began = time.monotonic()

@@ -82,7 +82,7 @@ class LinuxBoard(_Board):
         name: how scenarios call it; the file's name without ``.yaml``.
         description: one line for people.
         backend: who runs it, such as ``qemu``.
-        architecture: instruction set, such as ``x86_64``.
+        architecture: instruction set, as QEMU's program for it is called.
         cpu: CPU model in the backend's own words.
         speed: reachable speeds.
         memory_mib: memory range.
@@ -90,7 +90,7 @@ class LinuxBoard(_Board):
 
     kind: Literal["linux"]
     backend: str
-    architecture: str
+    architecture: Literal["x86_64", "aarch64"]
     cpu: str
     speed: Speed
     memory_mib: MemoryRange

@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 NEVER_NS = 2**63 - 1
 """Later than any time of a run, in nanoseconds."""
+
+
+class Slice(NamedTuple):
+    """When the processors of a participant execute within a grant; its clock, timers and devices go on outside of it.
+
+    Attributes:
+        start_ns: first nanosecond in which they execute.
+        stop_ns: first nanosecond after it in which they do not; equal to `start_ns`: not at all.
+    """
+
+    start_ns: int
+    stop_ns: int
 
 
 class State(Enum):
@@ -71,8 +83,11 @@ class Participant(Protocol):
     def wake_ns(self) -> int:
         """The earliest time at which it has something to do if nobody rings it; `NEVER_NS` if there is none."""
 
-    def grant(self, until_ns: int) -> None:
-        """Let it run up to `until_ns`; returns at once."""
+    def grant(self, until_ns: int, executing: Slice | None = None) -> None:
+        """Let its clock run up to `until_ns`, and its processors execute in `executing`, None: all the time.
+
+        Returns at once.
+        """
 
     def settle(self) -> None:
         """Wait until it stands still at the end of its grant.

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from sim.exit_codes import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from sim.exit_codes import EXIT_INTERRUPTED, EXIT_USAGE
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,7 +45,9 @@ def _guarded(command: Command) -> Command:
             print("sim: interrupted", file=sys.stderr)
             code = EXIT_INTERRUPTED
         except Exception as error:
-            known = _explain(error)
+            from sim.commands.problems import explain  # it imports all that can fail, which is slow
+
+            known = explain(error)
             if known is None:
                 raise
             message, code = known
@@ -55,48 +57,56 @@ def _guarded(command: Command) -> Command:
     return guarded
 
 
-def _explain(error: Exception) -> tuple[str, int] | None:
-    """Return message and exit code of an error that a user can do something about. Imported here: it is slow."""
-    from machines.errors import EnvironmentLacks, ParticipantFailed
-    from machines.mcu.firmware import FirmwareError
-    from machines.mcu.window import WindowError
-    from sim.commands.console import FolderInUse
-    from sim.scenario.problem import ScenarioErrors
-    from virtio_shm.errors import LibraryError
-
-    if isinstance(error, ScenarioErrors):
-        return str(error), EXIT_USAGE
-    if isinstance(error, (FolderInUse, FirmwareError, WindowError)):
-        return f"sim: {error}", EXIT_USAGE
-    if isinstance(error, (EnvironmentLacks, LibraryError)):
-        return f"sim: {error}", EXIT_ENVIRONMENT
-    if isinstance(error, ParticipantFailed):
-        return f"sim: {error}", EXIT_FAILED
-    if isinstance(error, OSError):
-        return f"sim: {error}", EXIT_ENVIRONMENT
-    return None
-
-
-ScenarioFile = Annotated[Path, typer.Argument(help="A scenario, such as scenarios/ivi_camera.yaml.")]
-
-
 @app.command()
 @_guarded
 def run(
-    scenario: ScenarioFile,
+    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="Such as scenarios/ivi_camera.yaml.")],
     duration: Annotated[str | None, typer.Option(help="Virtual time to run, such as 10s.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the report [runs/<scenario>-<n>].")] = None,
+    time: Annotated[str | None, typer.Option(metavar="MODE", help="virtual, or realtime: by the wall clock.")] = None,
+    launcher: Annotated[str | None, typer.Option(metavar="NAME", help="Starts the guests: direct or libvirt.")] = None,
+    libvirt_uri: Annotated[
+        str | None,
+        typer.Option(metavar="URI", help="libvirt's connection [LIBVIRT_DEFAULT_URI, else libvirt's own choice]."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the report, or of several scenarios [runs/<scenario>-<n>].")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, by dotted key; repeatable.")
+    ] = None,
+    repeat: Annotated[int, typer.Option(min=1, metavar="N", help="Run N times; all must agree to the bit.")] = 1,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The run must be the same as this baseline or run folder.")
+    ] = None,
+    save_baseline: Annotated[
+        Path | None, typer.Option("--save-baseline", metavar="FILE", help="Keep the run as a baseline.")
     ] = None,
     cold: Annotated[bool, typer.Option("--cold", help="Boot the guests even where snapshots exist.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print result.json and nothing else.")] = False,
 ) -> None:
-    """Run a scenario and write its report."""
-    from sim.commands.run import run_scenario
+    """Run scenarios, one after the other, and write their reports."""
+    from sim.commands.run import Options, assigned, run_scenarios
 
-    raise typer.Exit(run_scenario(scenario, duration, seed, out, set_ or [], cold, json))
+    try:
+        overrides = assigned(set_ or [], duration, seed, time, launcher, libvirt_uri)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE) from None
+    raise typer.Exit(run_scenarios(Options(scenarios, overrides, out, cold, json, repeat, baseline, save_baseline)))
+
+
+@app.command()
+@_guarded
+def diff(
+    run_a: Annotated[Path, typer.Argument(help="Folder of a run, or a baseline.")],
+    run_b: Annotated[Path, typer.Argument(help="Another one.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+) -> None:
+    """Name the first event in which two runs differ, and tell what changed."""
+    from sim.commands.diff import compare_runs
+
+    raise typer.Exit(compare_runs(run_a, run_b, json))
 
 
 @app.command()
@@ -159,11 +169,12 @@ def console(
 def images_build(
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing if all is there.")] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Take the packages' present versions.")] = False,
+    machine: Annotated[str, typer.Option("--machine", help="Board whose guests it is for.")] = "linux-x86_64",
 ) -> None:
     """Build the guest image, the ring and the QEMU plugin where they are not in the cache."""
     from sim.commands.images import build
 
-    build(quiet, refresh)
+    build(quiet, refresh, machine)
 
 
 @images_app.command("list")

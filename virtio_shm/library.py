@@ -34,6 +34,7 @@ FLAGS: tuple[str, ...] = (
     "-Wl,-z,defs",
     "-Wl,--build-id=none",
 )
+_FLAGS_FOR = {"aarch64": ("-mno-outline-atomics",)}  # else GCC calls functions of its own library
 
 
 def sources() -> list[Path]:
@@ -42,6 +43,7 @@ def sources() -> list[Path]:
 
 
 def _compiler() -> str:
+    """The compiler for this computer."""
     for name in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
         found = shutil.which(name) if name else None
         if found:
@@ -54,7 +56,17 @@ def _cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "edgesim"
 
 
-def compiled(kind: str, file_name: str, flags: Sequence[str], inputs: Sequence[Path]) -> Path:
+def _cross_compiler(architecture: str) -> str:
+    found = shutil.which(f"{architecture}-linux-gnu-gcc")
+    if found is None:
+        package = f"gcc-{architecture.replace('_', '-')}-linux-gnu"
+        raise LibraryError(f"no C compiler for {architecture} found: install one (Debian: apt install {package})")
+    return found
+
+
+def compiled(
+    kind: str, file_name: str, flags: Sequence[str], inputs: Sequence[Path], compiler: str | None = None
+) -> Path:
     """Compile a shared object unless the cache has it.
 
     Any number of processes may build at once: each writes a file of its own and renames it into place.
@@ -65,6 +77,7 @@ def compiled(kind: str, file_name: str, flags: Sequence[str], inputs: Sequence[P
     file_name: of the object.
     flags: of the compiler.
     inputs: C files, and the headers that they include.
+    compiler: program; None: the one for this computer.
 
     Returns
     -------
@@ -74,7 +87,7 @@ def compiled(kind: str, file_name: str, flags: Sequence[str], inputs: Sequence[P
     ------
     LibraryError: no compiler, or it fails.
     """
-    compiler = _compiler()
+    compiler = compiler or _compiler()
     digest = hashlib.sha256(repr((compiler, tuple(flags), os.uname().machine)).encode())
     for file in inputs:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -100,6 +113,23 @@ def compiled(kind: str, file_name: str, flags: Sequence[str], inputs: Sequence[P
 def build() -> Path:
     """Build the ring's shared object unless the cache has it; see `compiled`."""
     return compiled("ring", FILE_NAME, FLAGS, sorted(CORE.glob("*.[ch]")))
+
+
+def build_for(architecture: str) -> Path:
+    """Build the ring's shared object for a guest unless the cache has it.
+
+    Parameters
+    ----------
+    architecture: of the guest, such as `aarch64`.
+
+    Raises
+    ------
+    LibraryError: there is no compiler for it, or it fails.
+    """
+    if architecture == os.uname().machine:
+        return path()
+    flags = (*FLAGS, *_FLAGS_FOR.get(architecture, ()))
+    return compiled("ring", FILE_NAME, flags, sorted(CORE.glob("*.[ch]")), _cross_compiler(architecture))
 
 
 def path() -> Path:

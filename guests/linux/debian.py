@@ -45,28 +45,32 @@ def run(command: Sequence[str | Path], **environment: str) -> str:
     return done.stdout + done.stderr
 
 
-def resolve(packages: Sequence[str], scratch: Path) -> dict[str, str]:
+def resolve(packages: Sequence[str], architecture: str, scratch: Path) -> dict[str, str]:
     """Return the exact version of every package that `packages` bring, from the mirror's present state.
 
     Parameters:
         packages: names of Debian packages.
+        architecture: Debian's name of it.
         scratch: folder for temporary files.
 
     Raises:
         EnvironmentLacks: mmdebstrap is missing or the mirror cannot be reached.
     """
-    text = run(["mmdebstrap", "--simulate", "--verbose", *_arguments(packages, Path("/dev/null"), scratch)])
+    text = run(
+        ["mmdebstrap", "--simulate", "--verbose", *_arguments(packages, architecture, Path("/dev/null"), scratch)]
+    )
     versions = dict(_INSTALLED.findall(text))
     if not versions:
         raise EnvironmentLacks("mmdebstrap --simulate names no package")
     return dict(sorted(versions.items()))
 
 
-def fetch(packages: Sequence[str], scratch: Path) -> Path:
+def fetch(packages: Sequence[str], architecture: str, scratch: Path) -> Path:
     """Fetch the files of `packages` and of all they depend on.
 
     Parameters:
         packages: names of Debian packages.
+        architecture: Debian's name of it.
         scratch: folder for temporary files and the result.
 
     Returns:
@@ -76,25 +80,32 @@ def fetch(packages: Sequence[str], scratch: Path) -> Path:
         EnvironmentLacks: mmdebstrap is missing or the mirror cannot be reached.
     """
     archive = scratch / "files.tar"
-    run(["mmdebstrap", "--quiet", *_arguments(packages, archive, scratch)], SOURCE_DATE_EPOCH=str(recipe.EPOCH))
+    run(
+        ["mmdebstrap", "--quiet", *_arguments(packages, architecture, archive, scratch)],
+        SOURCE_DATE_EPOCH=str(recipe.EPOCH),
+    )
     return archive
 
 
-def fetch_wheels(folder: Path) -> list[Path]:
+def fetch_wheels(wanted: recipe.Recipe, folder: Path) -> list[Path]:
     """Download the pinned wheels for the guest's Python into a folder and return their paths in the recipe's order.
+
+    Parameters:
+        wanted: names them.
+        folder: takes them.
 
     Raises:
         EnvironmentLacks: pip is missing, or cannot get a wheel with that hash.
     """
     requirements = folder / "requirements.txt"
-    requirements.write_text("".join(f"{wheel.requirement}\n" for wheel in recipe.WHEELS))
-    platforms = [f"--platform=manylinux_2_{minor}_x86_64" for minor in (28, 27, 17)]
+    requirements.write_text("".join(f"{wheel.requirement}\n" for wheel in wanted.wheels))
+    platforms = [f"--platform=manylinux_2_{minor}_{wanted.architecture}" for minor in (28, 27, 17)]
     run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
          "--only-binary=:all:", "--implementation=cp", f"--python-version={recipe.PYTHON}", *platforms,
          "--require-hashes", f"--requirement={requirements}", f"--dest={folder}"]
     )  # fmt: skip
-    stems = [f"{wheel.name.replace('-', '_')}-{wheel.version}-" for wheel in recipe.WHEELS]
+    stems = [f"{wheel.name.replace('-', '_')}-{wheel.version}-" for wheel in wanted.wheels]
     return [next(folder.glob(f"{stem}*.whl")) for stem in stems]
 
 
@@ -119,10 +130,10 @@ def _host_targets() -> list[list[str]]:
     return [row[:3] for row in rows if len(row) == 4 and row[3] == "Packages"]
 
 
-def _arguments(packages: Sequence[str], target: Path, scratch: Path) -> list[str | Path]:
+def _arguments(packages: Sequence[str], architecture: str, target: Path, scratch: Path) -> list[str | Path]:
     """Return mmdebstrap's arguments; the host's proxy and time-check settings of apt apply to it too.
 
-    Mode "chrootless" needs no privilege at all, because nothing is run inside.
+    Mode "chrootless" needs no privilege at all, because nothing is run inside; so any architecture will do.
     """
     mirrors: list[Path] = []  # none: mmdebstrap knows the public ones
     if lines := sources():
@@ -135,6 +146,6 @@ def _arguments(packages: Sequence[str], target: Path, scratch: Path) -> list[str
     if not _KEYRING.exists():
         raise EnvironmentLacks(f"{_KEYRING} is missing: {_HOW}")
     return [
-        "--mode=chrootless", "--variant=extract", f"--architectures={recipe.ARCHITECTURE}", f"--keyring={_KEYRING}",
+        "--mode=chrootless", "--variant=extract", f"--architectures={architecture}", f"--keyring={_KEYRING}",
         f"--aptopt={options}", f"--include={','.join(packages)}", recipe.SUITE, target, *mirrors,
     ]  # fmt: skip

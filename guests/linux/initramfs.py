@@ -15,12 +15,13 @@ _PROGRAM = 0o100755
 _FILE = 0o100644
 
 
-def build(base: Path, own: Mapping[str, bytes]) -> bytes:
+def build(base: Path, own: Mapping[str, bytes], with_root: bool) -> bytes:
     """Return the archive.
 
     Parameters:
-        base: folder with `busybox` and `modules/` (see `root.build`).
+        base: folder with `busybox`, `modules/` and `root` (see `root.assemble`).
         own: the simulator's files by path: `init`, which the kernel starts, and those below `AGENT_FOLDER`.
+        with_root: the root is in it.
     """
     files = {path: (_PROGRAM if path == "init" else _FILE, content) for path, content in own.items()}
     files["bin/busybox"] = (_PROGRAM, (base / "busybox").read_bytes())
@@ -32,6 +33,8 @@ def build(base: Path, own: Mapping[str, bytes]) -> bytes:
         for parent in PurePosixPath(path).parents:
             if parent.name:
                 files[str(parent)] = (_FOLDER, b"")
+    if with_root:
+        files["root.erofs"] = (_FILE, (base / "root").read_bytes())
     return cpio(files)
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from machines.errors import ParticipantFailed
 from machines.mcu.control import LOG_ENTRIES, MAX_CHANNELS, ChannelEntry, ControlPage, Life, LogEntry, Status
 from machines.mcu.machine import Machine, Standing
-from machines.participant import NEVER_NS, Lifecycle, State
+from machines.participant import NEVER_NS, Lifecycle, Slice, State
 
 _FAULTS = {
     1: "took an exception",
@@ -70,6 +70,8 @@ class McuNode:
         self._life = Lifecycle(name)
         self._at_ns = self._until_ns = self._alive_ns = 0
         self._runs = False
+        self._held_back = False
+        self._ahead_ns = 0
         self._rung = False
         self._standing = Standing(0, False, None)
         self._status = page.status()
@@ -98,6 +100,10 @@ class McuNode:
         """Virtual time in which it executed them."""
         return int(self.instructions * self._ns_per_instruction)
 
+    def jump(self, by_ns: int) -> None:
+        """Let its clock be ahead of time by so much more; or behind, but never before 0."""
+        self._ahead_ns += by_ns
+
     def launch(self) -> None:
         """Power it on; it stands still before its first instruction.
 
@@ -109,8 +115,9 @@ class McuNode:
         self.machine.launch()
         self._life.to(State.READY)
 
-    def start(self) -> None:
-        """Make now the time 0 of the run."""
+    def start(self, at_ns: int = 0) -> None:
+        """Tie its power-on to the run's time: it is `at_ns` now."""
+        self._at_ns = self._until_ns = self._alive_ns = at_ns
         self._life.to(State.RUNNING)
 
     # -- participant -----------------------------------------------------------------------------------------------
@@ -130,19 +137,26 @@ class McuNode:
             return self._standing.idle
         return self._status.idle and self._status.slept_count == self._page.doorbells
 
-    def grant(self, until_ns: int) -> None:
-        """Let it run up to `until_ns`, or sleep on: a backend for which that is work is then not asked."""
+    def grant(self, until_ns: int, executing: Slice | None = None) -> None:
+        """Let it run up to `until_ns`, or sleep on: a backend for which that is work is then not asked.
+
+        Within a grant it executes in `executing` only; its own timers stand still outside of that.
+        """
+        whole = executing or Slice(self._at_ns, until_ns)
         self._until_ns = until_ns
         if self._asleep and 0 < self._status.wake_ns <= self._at_ns and not self._rung:
             self._wake()
-        self._runs = self._rung or self.machine.free_sleep or not self._asleep
+        awake = self._rung or self.machine.free_sleep or not self._asleep
+        self._runs = awake and whole.start_ns < whole.stop_ns
+        self._held_back = awake and not self._runs
         if not self._runs:
             return
         self.grants += 1
         self._rung = False
         count = self._page.counter() if self.machine.counter_in_memory else self._standing.instructions
-        self._page.set_time(self._at_ns, count, until_ns)
-        self.machine.run(until_ns - self._at_ns)
+        start_ns, stop_ns = (max(0, end_ns + self._ahead_ns) for end_ns in whole)
+        self._page.set_time(start_ns, count, stop_ns)
+        self.machine.run(whole.stop_ns - whole.start_ns)
 
     def settle(self) -> None:
         """Wait until it stands still, and look at what the firmware says of itself.
@@ -203,7 +217,7 @@ class McuNode:
 
     def _check_watchdog(self) -> None:
         """Fail a firmware whose main loop has not come round for too long."""
-        if self._asleep or not self._runs or self._status.heartbeat != self._heartbeat:
+        if self._asleep or not (self._runs or self._held_back) or self._status.heartbeat != self._heartbeat:
             self._heartbeat = self._status.heartbeat
             self._alive_ns = self._at_ns
         elif self._at_ns - self._alive_ns >= self._watchdog_ns:

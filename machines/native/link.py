@@ -136,7 +136,7 @@ class LinkDevice(NativeDevice):
         return min((*wires, *flights), default=NEVER_NS)
 
     def _delivers(self, lane: _Lane) -> bool:
-        return lane.target in self._ends and not lane.held_up
+        return self.works(lane.target) and not lane.held_up
 
     def settle(self) -> None:
         """Do all that was due since the last boundary, one tensor on each wire after the other."""
@@ -156,7 +156,7 @@ class LinkDevice(NativeDevice):
         if lane.sending is not None:
             kick = end.give_back(lane.sending)
             lane.sending = None
-        if lane.next is None and lane.target in self._ends and len(lane.flight) < BUFFERS:
+        if lane.next is None and self.works(lane.target) and len(lane.flight) < BUFFERS:
             lane.next = end.take()
             if lane.next is not None:
                 lane.ready_ns = max(lane.next.produced_ns, lane.freed_ns[len(lane.flight)])

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from machines.native.camera import Camera
 from machines.native.display import Display
-from machines.participant import NEVER_NS, Lifecycle, State
+from machines.native.distortion import Distortion
+from machines.participant import NEVER_NS, Lifecycle, Slice, State
 from virtio_shm import Consumer, Producer, RingError, TensorSpec
 
 ChannelEnd = Producer | Consumer
@@ -29,6 +30,8 @@ class NativeDevice:
         self._ends: dict[int, ChannelEnd] = {}
         self._rung: set[int] = set()
         self._broken: list[tuple[int, str]] = []
+        self._faulty: set[int] = set()
+        self._idle = False
         self._life = Lifecycle(name)
         for state in (State.BOOTING, State.READY, State.RUNNING):
             self._life.to(state)
@@ -52,17 +55,33 @@ class NativeDevice:
         """When it acts of its own accord."""
         return NEVER_NS
 
+    @property
+    def due_ns(self) -> int:
+        """When it can take a tensor that came from its clock's future; nobody rings for it then."""
+        due = (end.due_ns for end in self._ends.values() if isinstance(end, Consumer))
+        return min((each for each in due if each is not None), default=NEVER_NS)
+
     def clock(self) -> int:
         """Return its virtual time in ns, for the rings."""
         return self.now_ns
 
-    def grant(self, until_ns: int) -> None:
+    def grant(self, until_ns: int, executing: Slice | None = None) -> None:
         """Let it act at `until_ns`."""
         self._until_ns = until_ns
 
+    def idle(self, still: bool) -> None:
+        """Stand still from the next boundary on, whatever happens, or go on."""
+        self._idle = still
+
+    def works(self, vector: int) -> bool:
+        """Tell whether a channel is there and its other end has not broken it."""
+        return vector in self._ends and vector not in self._faulty
+
     def settle(self) -> None:
-        """Act on every channel; one whose ring the other end broke is given up, see `broken`."""
+        """Act on every channel; one whose ring the other end broke is left alone until that has started again."""
         self.now_ns = self._until_ns
+        if self._idle:
+            return
         for vector, end in tuple(self._ends.items()):
             try:
                 end.poll_ready()
@@ -70,9 +89,13 @@ class NativeDevice:
                     self._rung.add(vector)
                 if self._serve(vector, end):
                     self._rung.add(vector)
+                self._faulty.discard(vector)
             except RingError as error:
-                del self._ends[vector]
-                self._broken.append((vector, str(error)))
+                if vector not in self._faulty:
+                    self._faulty.add(vector)
+                    self._broken.append((vector, str(error)))
+                if end.announce():
+                    self._rung.add(vector)
 
     def _serve(self, vector: int, end: ChannelEnd) -> bool:
         """Send or take what is due on one channel; True: ring its other end.
@@ -123,6 +146,9 @@ class SensorDevice(NativeDevice):
         name: the device.
         spec: dtype and shape of a sample.
         count: stops after this many samples; None: never.
+
+    Attributes:
+        distortion: what is wrong with its samples; None where nothing is.
     """
 
     def __init__(self, name: str, spec: TensorSpec, count: int | None = None) -> None:
@@ -130,6 +156,7 @@ class SensorDevice(NativeDevice):
         self._spec = spec
         self._count = count
         self._outlets: dict[int, _Outlet] = {}
+        self.distortion: Distortion | None = None
 
     def sample_ns(self, sample: int) -> int:
         """Return the virtual time in ns at which sample 0, 1, ... is taken; it grows with the number."""
@@ -138,6 +165,14 @@ class SensorDevice(NativeDevice):
     def fill(self, sample: int, slot: NDArray[Any]) -> None:
         """Write a sample into an array of the spec's dtype and shape."""
         raise NotImplementedError
+
+    def _see(self, sample: int, slot: NDArray[Any]) -> None:
+        """Write a sample as the sensor sees it, well or not."""
+        if self.distortion is None:
+            self.fill(sample, slot)
+        else:
+            self.fill(self.distortion.source(sample), slot)
+            self.distortion.spoil(sample, slot)
 
     def waits(self, end: Producer) -> bool:
         """Tell whether samples wait for a channel's other end to start."""
@@ -156,7 +191,7 @@ class SensorDevice(NativeDevice):
     @property
     def wake_ns(self) -> int:
         """The time of the next sample that no channel holds up."""
-        waiting = (self._outlets[vector] for vector in self._ends)
+        waiting = (self._outlets[vector] for vector in self._ends if self.works(vector))
         return min((self._due_ns(outlet.sample) for outlet in waiting if not outlet.held_up), default=NEVER_NS)
 
     def _due_ns(self, sample: int) -> int:
@@ -175,7 +210,7 @@ class SensorDevice(NativeDevice):
         while self._due_ns(outlet.sample) <= self.now_ns:
             slot = end.reserve(self._spec)
             if slot is not None:
-                self.fill(outlet.sample, slot)
+                self._see(outlet.sample, slot)
                 kick |= end.commit(origin_sequence=outlet.sample, origin_ns=self.sample_ns(outlet.sample))
             elif end.overflow == "block":
                 outlet.held_up = True

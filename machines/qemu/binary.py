@@ -14,11 +14,12 @@ from typing import Literal
 from machines.errors import EnvironmentLacks
 
 OLDEST = (7, 2)
-Target = Literal["x86_64", "arm", "riscv32", "xtensa"]
+Target = Literal["x86_64", "aarch64", "arm", "riscv32", "xtensa"]
 """What a QEMU program emulates: the end of its name."""
 
 _PACKAGES: dict[Target, str] = {
     "x86_64": "qemu-system-x86",
+    "aarch64": "qemu-system-arm",
     "arm": "qemu-system-arm",
     "riscv32": "qemu-system-misc",
     "xtensa": "qemu-system-misc",

@@ -70,11 +70,18 @@ def start(makers: Sequence[Maker], cold: bool, progress: Callable[[str], None]) 
             machine.launch(saved[digest])
         started = []
         for machine, digest in zip(machines, digests, strict=True):
+            announce_debugger(machine, progress)
             machine.go()
             kind = "cold" if digest in missing else "warm"
             started.append((machine, Start(kind, saved[digest].boot_s, time.monotonic() - began)))
         undo.pop_all()
     return started
+
+
+def announce_debugger(machine: VirtualMachine, progress: Callable[[str], None]) -> None:
+    """Say that a machine is about to wait for its debugger, if it is."""
+    if machine.gdb_port is not None:
+        progress(f"{machine.name} waits for a debugger: target remote 127.0.0.1:{machine.gdb_port}")
 
 
 def _boot(missing: Mapping[str, Maker], again: bool) -> dict[str, snapshot.Snapshot]:
@@ -90,6 +97,8 @@ def _boot(missing: Mapping[str, Maker], again: bool) -> dict[str, snapshot.Snaps
                 saved[digest] = found
                 continue
             machine = hold.enter_context(contextlib.closing(missing[digest]()))
+            machine.console = machine.console.with_name(f"{machine.name}.boot.log")
+            machine.gdb_port = None  # it is for the run
             machine.launch(None)
             booting[digest] = (machine, partial)
         for machine, _ in booting.values():

@@ -6,8 +6,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from machines.errors import EnvironmentLacks
 from machines.qemu.binary import QemuBinary
+from machines.qemu.chipset import CHIPSETS
+from machines.qemu.limits import SANDBOX
 
 CONTROL_BYTES = 16 << 20
 """Size of the control region, the BAR of the ivshmem-doorbell device."""
@@ -22,6 +26,8 @@ MAX_REGIONS = 15 * REGIONS_PER_SLOT
 MAX_VECTORS = 2048
 """PCI 3.0, section 6.8.2: an MSI-X table has at most 2048 entries."""
 
+OLDEST_WITH_X86_SMP = (9, 0, 0)
+
 ROOT_ALIGNMENT = 2 << 20
 """The root image's size is a multiple of it: virtio-pmem maps whole 2 MiB pages."""
 
@@ -32,17 +38,25 @@ class GuestImage:
 
     Attributes:
         kernel: bzImage.
-        initrd: initial RAM file system.
-        root: root file system, mapped read-only by all guests.
+        initrd: initial RAM file system, None: none.
+        root: root file system, mapped read-only by all guests; None: it is in `initrd`.
         arguments: kernel command line.
         digest: identifies the bytes of all of them.
     """
 
     kernel: Path
-    initrd: Path
-    root: Path
+    initrd: Path | None
+    root: Path | None
     arguments: str
     digest: str
+
+    @property
+    def root_bytes(self) -> int:
+        """Size of the root file, 0 if there is none."""
+        return 0 if self.root is None else self.root.stat().st_size
+
+
+Execution = Literal["lockstep", "tcg", "kvm"]
 
 
 @dataclass(frozen=True)
@@ -54,12 +68,19 @@ class GuestMachine:
         memory_bytes: RAM.
         shift: icount shift; an instruction takes 2**shift virtual nanoseconds.
         region_bytes: sizes of the channel regions, powers of two, in the order of their index.
+        execution: `lockstep` in virtual time, else by the wall clock: `tcg` translated, `kvm` on the processor itself.
+        architecture: instruction set.
+        vcpus: processors. In virtual time they take turns in one thread, so `shift` is the time between two
+            instructions of the whole guest, whichever executes them.
     """
 
     cpu: str
     memory_bytes: int
     shift: int
     region_bytes: tuple[int, ...]
+    execution: Execution = "lockstep"
+    architecture: str = "x86_64"
+    vcpus: int = 1
 
     @property
     def vectors(self) -> int:
@@ -72,15 +93,16 @@ class Attachments:
     """What differs from one process to the next: descriptors by number and paths.
 
     Attributes:
-        plugin: the lockstep plugin.
+        plugin: the lockstep plugin; None in real time.
         parent: process id of the simulator.
         lockstep_fd, monitor_fd, doorbell_fd: connected sockets.
         region_fds: memory of the channel regions.
         console: file that takes the serial console.
         snapshot_fd: an open snapshot to start from, or None to boot.
+        gdb_port: where a debugger may connect, from this computer only; None: nowhere.
     """
 
-    plugin: Path
+    plugin: Path | None
     parent: int
     lockstep_fd: int
     monitor_fd: int
@@ -88,6 +110,7 @@ class Attachments:
     region_fds: tuple[int, ...]
     console: Path
     snapshot_fd: int | None
+    gdb_port: int | None = None
 
 
 def arguments(machine: GuestMachine, image: GuestImage, binary: QemuBinary, attached: Attachments) -> list[str]:
@@ -95,7 +118,7 @@ def arguments(machine: GuestMachine, image: GuestImage, binary: QemuBinary, atta
 
     The machine starts paused: QMP `cont` lets it go. See `docs/notes` for why each option is needed for repeatability.
     """
-    wiring = f"{attached.plugin},socket={attached.lockstep_fd},parent={attached.parent}"
+    plugin = ["-plugin", f"{attached.plugin},socket={attached.lockstep_fd},parent={attached.parent}"]
     line = [
         *_platform(machine, binary),
         *_boot(image),
@@ -103,12 +126,30 @@ def arguments(machine: GuestMachine, image: GuestImage, binary: QemuBinary, atta
         *_console(attached),
         *_doorbells(machine, attached),
         *_regions(machine, attached),
-        "-plugin", wiring,
+        *(plugin if attached.plugin is not None else []),
+        *SANDBOX,
         "-S",
     ]  # fmt: skip
+    if attached.gdb_port is not None:
+        line += ["-gdb", f"tcp:127.0.0.1:{attached.gdb_port}"]
     if attached.snapshot_fd is not None:
         line += ["-incoming", f"fd:{attached.snapshot_fd}"]
     return line
+
+
+def demand(machine: GuestMachine, binary: QemuBinary) -> None:
+    """See to it that this QEMU can run this guest.
+
+    Raises:
+        EnvironmentLacks: it cannot; the text says which can.
+    """
+    stepped = machine.execution == "lockstep"
+    if stepped and machine.vcpus > 1 and machine.architecture == "x86_64" and binary.version < OLDEST_WITH_X86_SMP:
+        version = ".".join(map(str, binary.version))
+        raise EnvironmentLacks(
+            f"{machine.vcpus} vcpus: QEMU {version} hangs when it brings up a second x86 processor in virtual time; "
+            "use QEMU 9 or newer (Debian 13, or point SIM_QEMU to one), or machine: linux-aarch64"
+        )
 
 
 def machine_digest(machine: GuestMachine, image: GuestImage, binary: QemuBinary) -> str:
@@ -125,23 +166,41 @@ def machine_digest(machine: GuestMachine, image: GuestImage, binary: QemuBinary)
 
 def _platform(machine: GuestMachine, binary: QemuBinary) -> list[str]:
     firmware = ["-L", str(binary.data)] if binary.data is not None else []
+    chipset = CHIPSETS[machine.architecture]
+    memory = machine.memory_bytes >> 20
     return [
         *firmware,
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-        "-machine", "q35,hpet=off", "-accel", "tcg,thread=single", "-cpu", machine.cpu, "-smp", "1",
-        "-m", f"{machine.memory_bytes >> 20},slots=2,maxmem={(machine.memory_bytes >> 20) + 1024}M",
-        "-icount", f"shift={machine.shift},sleep=off",
+        *_processor(machine),
+        "-m", f"{memory},slots=2,maxmem={memory + 1024}M" if chipset.maps_root else str(memory),
+        *(["-icount", f"shift={machine.shift},sleep=off"] if machine.execution == "lockstep" else []),
         "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",
-        "-device", "intel-iommu,intremap=on",
+        *chipset.devices,
     ]  # fmt: skip
 
 
+def _processor(machine: GuestMachine) -> list[str]:
+    """What executes instructions."""
+    kind = CHIPSETS[machine.architecture].machine
+    if machine.execution == "lockstep":
+        return ["-machine", kind, "-accel", "tcg,thread=single", "-cpu", machine.cpu, "-smp", str(machine.vcpus)]
+    if machine.execution == "tcg":  # with one processor for ever, QEMU would leave out its memory barriers
+        processors = f"{machine.vcpus},maxcpus={max(2, machine.vcpus)}"
+        return ["-machine", kind, "-accel", "tcg,thread=multi", "-cpu", machine.cpu, "-smp", processors]
+    if machine.architecture == "x86_64":
+        kind += ",kernel-irqchip=split"  # interrupts are remapped by QEMU's IOMMU
+    return ["-machine", kind, "-accel", "kvm", "-cpu", "host", "-smp", str(machine.vcpus)]
+
+
 def _boot(image: GuestImage) -> list[str]:
-    return ["-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", image.arguments]
+    initrd = [] if image.initrd is None else ["-initrd", str(image.initrd)]
+    return ["-kernel", str(image.kernel), *initrd, "-append", image.arguments]
 
 
 def _root(image: GuestImage) -> list[str]:
-    file = f"mem-path={image.root},size={image.root.stat().st_size},align={ROOT_ALIGNMENT},readonly=on"
+    if image.root is None:
+        return []
+    file = f"mem-path={image.root},size={image.root_bytes},align={ROOT_ALIGNMENT},readonly=on"
     device = f"virtio-pmem-pci,memdev=root,addr={ROOT_SLOT:02x}.0"
     return ["-object", f"memory-backend-file,id=root,share=on,{file}", "-device", device]
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from machines.errors import ParticipantFailed
 from machines.memory import SharedRegion
+from machines.qemu.host_parts import HostParts
 from virtio_shm import Consumer, Layout, Producer, RingError, TensorSpec
 
 TO_GUEST = Layout(depth=8, payload_bytes=1 << 20)
@@ -38,21 +39,28 @@ class ControlLink:
         inward = region.view[TO_HOST_OFFSET : TO_HOST_OFFSET + TO_HOST.region_bytes]
         self._orders = Producer(outward, TO_GUEST, overflow="block", clock=clock)
         self._messages = Consumer(inward, TO_HOST, spec=None, clock=clock)
+        self._ours = HostParts(outward, inward, (TO_GUEST, TO_HOST))
         self._waiting: deque[bytes] = deque()
         self._taken = 0
 
     def post_payload(self, archive: bytes) -> None:
         """Queue a zip archive with `manifest.json` and the files that it names."""
         chunks = [archive[at : at + TO_GUEST.payload_bytes] for at in range(0, len(archive), TO_GUEST.payload_bytes)]
-        self._post({"type": "payload", "bytes": len(archive), "chunks": len(chunks)})
+        self.post({"type": "payload", "bytes": len(archive), "chunks": len(chunks)})
         self._waiting.extend(chunks)
 
     def post_start(self, offset_ns: int) -> None:
         """Queue the order to start: virtual time is the guest's counter less `offset_ns`."""
-        self._post({"type": "start", "offset_ns": offset_ns})
+        self.post({"type": "start", "offset_ns": offset_ns})
 
-    def _post(self, order: dict[str, Any]) -> None:
+    def post(self, order: dict[str, Any]) -> None:
+        """Queue an order: a JSON object with its `type`, see `guests.linux.agent.orders`."""
         self._waiting.append(json.dumps(order).encode())
+
+    @property
+    def waiting(self) -> bool:
+        """Whether orders are queued that the ring had no room for yet."""
+        return bool(self._waiting)
 
     def pump(self) -> bool:
         """Move queued orders into the ring; True: the guest is to be rung.
@@ -60,6 +68,7 @@ class ControlLink:
         Raises:
             ParticipantFailed: the guest broke the ring.
         """
+        self._check()
         try:
             ready = self._orders.poll_ready()
             self._messages.poll_ready()
@@ -70,6 +79,7 @@ class ControlLink:
                     break
                 slot[:] = np.frombuffer(self._waiting.popleft(), np.uint8)
                 kick |= self._orders.commit()
+            self._ours.remember()
             return kick
         except RingError as error:
             raise ParticipantFailed(self._name, f"control ring: {error}") from error
@@ -80,6 +90,7 @@ class ControlLink:
         Raises:
             ParticipantFailed: the guest broke the ring or sent what is no message.
         """
+        self._check()
         messages: list[dict[str, Any]] = []
         kick = False
         try:
@@ -91,9 +102,14 @@ class ControlLink:
                 self._taken += 1
                 if self._taken <= _BACKLOG:
                     messages.append(self._parse(text))
+            self._ours.remember()
         except RingError as error:
             raise ParticipantFailed(self._name, f"control ring: {error}") from error
         return messages, kick
+
+    def _check(self) -> None:
+        if self._ours.spoiled:
+            raise ParticipantFailed(self._name, "control ring: wrote what only the host may")
 
     def _parse(self, text: bytes) -> dict[str, Any]:
         try:

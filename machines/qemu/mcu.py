@@ -12,7 +12,7 @@ from machines.errors import ParticipantFailed
 from machines.mcu.control import ControlPage
 from machines.mcu.machine import Standing
 from machines.mcu.window import Window
-from machines.qemu import binary, plugin
+from machines.qemu import binary, limits, plugin
 from machines.qemu.lockstep import NO_DEADLINE, Boundary, Lockstep
 from machines.qemu.mcu_command import McuAttachments, McuMachine, arguments, target
 from machines.qemu.process import QemuProcess, explained
@@ -87,7 +87,8 @@ class QemuMcu:
         )
         line = arguments(self.machine, qemu, attached)
         inherited = [attached.lockstep_fd, *(fd for _, _, fd in attached.pieces)]
-        self._process = QemuProcess(self.name, qemu, line, inherited, self._messages)
+        bounds = limits.of_microcontroller([size for _, size, _ in attached.pieces])
+        self._process = QemuProcess(self.name, qemu, line, inherited, self._messages, bounds)
         self._resources.callback(self._process.kill)
         self._lockstep.handed_over()
         with explained(self._process):

@@ -9,6 +9,7 @@ from pathlib import Path
 from machines.boards import McuBackend
 from machines.mcu.control import COUNTER_OFFSET
 from machines.qemu.binary import QemuBinary, Target
+from machines.qemu.limits import SANDBOX
 
 RV32IMC = "rv32imc"
 _RV32I_MODEL = (9, 0)
@@ -77,6 +78,7 @@ def arguments(machine: McuMachine, binary: QemuBinary, attached: McuAttachments)
         *_load(machine),
         "-chardev", f"file,id=console,path={_quoted(attached.console)}", *_console(machine.entry),
         "-plugin", ",".join([_quoted(attached.plugin), *_plugin(machine, attached)]),
+        *SANDBOX,
     ]  # fmt: skip
 
 

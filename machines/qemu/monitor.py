@@ -9,25 +9,27 @@ from collections.abc import Callable
 from typing import Any
 
 from machines.errors import ParticipantFailed
+from machines.qemu.wire import SocketPair, Wire
 
 
 class Monitor:
-    """A QMP connection over a socket pair that the QEMU process inherits.
+    """A QMP connection.
 
     Parameters:
         name: the guest, for messages.
+        wire: to its QEMU, a stream; None: one that QEMU inherits.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, wire: Wire | None = None) -> None:
         self._name = name
-        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._wire = SocketPair(socket.SOCK_STREAM) if wire is None else wire
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Any = None
 
     @property
     def qemu_fd(self) -> int:
-        """The connected socket that the QEMU process inherits."""
-        return self._theirs.fileno()
+        """The descriptor that names QEMU's end."""
+        return self._wire.fd
 
     def connect(self) -> None:
         """Wait for QEMU's greeting and negotiate.
@@ -37,7 +39,7 @@ class Monitor:
         """
         from qemu.qmp import QMPClient, QMPError
 
-        self._theirs.close()
+        self._wire.handed_over()
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(
             lambda loop, context: None
@@ -45,7 +47,7 @@ class Monitor:
         self._client = QMPClient(self._name)
         self._client.logger.disabled = True
         try:
-            self._loop.run_until_complete(asyncio.wait_for(self._client.connect(self._ours), 30))
+            self._loop.run_until_complete(asyncio.wait_for(self._client.connect(self._wire.ours), 30))
         except (QMPError, OSError, EOFError, asyncio.TimeoutError, AssertionError) as error:
             # AssertionError: qemu.qmp 0.0.6 asserts that the peer is still there when its negotiation ends
             self._client = None
@@ -94,8 +96,7 @@ class Monitor:
             self._loop.run_until_complete(self._end())
             self._loop.close()
             self._loop = None
-        self._ours.close()
-        self._theirs.close()
+        self._wire.close()
 
     async def _end(self) -> None:
         """Disconnect; the other side may have died in any way, and whatever it left of the conversation is dropped."""

@@ -5,20 +5,26 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from machines.errors import ParticipantFailed
 from machines.memory import SharedRegion
-from machines.qemu import command
+from machines.qemu import command, limits
 from machines.qemu.binary import QemuBinary
 from machines.qemu.ivshmem import DoorbellServer
-from machines.qemu.lockstep import NO_DEADLINE, Boundary, Lockstep
+from machines.qemu.launcher import DIRECT, Launcher
+from machines.qemu.lockstep import NO_DEADLINE, PATIENCE_S, Boundary, Lockstep
 from machines.qemu.monitor import Monitor
-from machines.qemu.process import QemuProcess, explained
+from machines.qemu.process import Process, explained
 from machines.qemu.snapshot import Snapshot
+
+_SUSPICIOUS_S = 5
+"""Wall seconds after which a guest that has not come to its boundary is looked at: its machine may have stopped."""
 
 _DRAINS = 20_000
 """How often the main loop is let run (30 us each) before a doorbell that it does not take is an error."""
@@ -26,11 +32,12 @@ _DRAINS = 20_000
 
 @dataclass(frozen=True)
 class Installation:
-    """What every guest of a run shares: QEMU, its plugin, the image."""
+    """What every guest of a run shares: QEMU, its plugin, the image, and who starts QEMU."""
 
     binary: QemuBinary
     plugin: Path
     image: command.GuestImage
+    launcher: Launcher = DIRECT
 
 
 class VirtualMachine:
@@ -43,8 +50,12 @@ class VirtualMachine:
         regions: memory of the channel ends, in the order of their index.
         logs: folder that takes the serial console and QEMU's own messages.
 
+    Raises:
+        EnvironmentLacks: this QEMU cannot run such a machine.
+
     Attributes:
-        console: file with the serial console; that of a boot has its own name, so that the run's does not replace it.
+        console: file with the serial console.
+        gdb_port: where it waits for a debugger, which lets it go; None: nowhere.
         held: where it stands.
     """
 
@@ -58,13 +69,16 @@ class VirtualMachine:
     ) -> None:
         self.name = name
         self.machine = machine
+        command.demand(machine, installation.binary)
+        self.gdb_port: int | None = None
         self.console = logs / f"{name}.console.log"
         self.held = Boundary(0, NO_DEADLINE, 0, True)
         self._installation = installation
         self._regions = tuple(regions)
         self._messages = logs / f"{name}.qemu.log"
         self._resources = contextlib.ExitStack()
-        self._process: QemuProcess | None = None
+        self._process: Process | None = None
+        self._late_state: int | None = None
 
     @property
     def digest(self) -> str:
@@ -76,21 +90,28 @@ class VirtualMachine:
 
         Raises:
             EnvironmentLacks: QEMU cannot be started.
+            ParticipantFailed: it ended before it was connected.
         """
         hold = self._resources
-        if snapshot is None:
-            self.console = self.console.with_name(f"{self.name}.boot.log")
         closing = contextlib.closing
+        wire = functools.partial(self._installation.launcher.wire, self.name)
+        stream = socket.SOCK_STREAM
         self.control = hold.enter_context(closing(SharedRegion(f"{self.name}-control", command.CONTROL_BYTES)))
-        self._lockstep = hold.enter_context(closing(Lockstep(self.name)))
-        self._doorbells = hold.enter_context(closing(DoorbellServer(self.control.fd, self.machine.vectors)))
-        self._monitor = hold.enter_context(closing(Monitor(self.name)))
-        state = None if snapshot is None else os.open(snapshot.state, os.O_RDONLY | os.O_CLOEXEC)
-        try:
+        patience_s = PATIENCE_S if self.gdb_port is None else None
+        lockstep = Lockstep(self.name, wire(socket.SOCK_SEQPACKET), patience_s=patience_s)
+        self._lockstep = hold.enter_context(closing(lockstep))
+        vectors = self.machine.vectors
+        self._doorbells = hold.enter_context(closing(DoorbellServer(self.control.fd, vectors, wire(stream))))
+        self._monitor = hold.enter_context(closing(Monitor(self.name, wire(stream))))
+        with contextlib.ExitStack() as starting:
+            state = None
+            if snapshot is not None:
+                state = os.open(snapshot.state, os.O_RDONLY | os.O_CLOEXEC)
+                starting.callback(os.close, state)
             self._spawn(state)
-        finally:
-            if state is not None:
-                os.close(state)
+            if not self._installation.launcher.inherits:
+                self._late_state = state
+                hold.push(starting.pop_all())
 
     def _spawn(self, snapshot_fd: int | None) -> None:
         attached = command.Attachments(
@@ -102,50 +123,76 @@ class VirtualMachine:
             region_fds=tuple(region.fd for region in self._regions),
             console=self.console,
             snapshot_fd=snapshot_fd,
+            gdb_port=self.gdb_port,
         )
         line = command.arguments(self.machine, self._installation.image, self._installation.binary, attached)
         inherited = [attached.lockstep_fd, attached.monitor_fd, attached.doorbell_fd, *attached.region_fds]
         if snapshot_fd is not None:
             inherited.append(snapshot_fd)
-        self._process = QemuProcess(self.name, self._installation.binary, line, inherited, self._messages)
+        bounds = limits.of_guest(
+            self.machine.memory_bytes,
+            self._installation.image.root_bytes,
+            (command.CONTROL_BYTES, *self.machine.region_bytes),
+            saves=snapshot_fd is None,
+        )
+        start = self._installation.launcher.start
+        self._process = start(self.name, self._installation.binary, line, inherited, self._messages, bounds)
         self._resources.callback(self._process.kill)
-        self._lockstep.handed_over()
-        self._doorbells.handed_over()
+        with explained(self._process):
+            self._lockstep.handed_over()
+            self._doorbells.handed_over()
 
     def go(self) -> None:
-        """Let the launched machine run to its first boundary.
+        """Let the launched machine run to its first boundary, or wait until a debugger does.
 
         Raises:
             ParticipantFailed: it does not load or start.
             EnvironmentLacks: this QEMU cannot do lockstep.
         """
+        assert self._process is not None, "launch() comes first"
         with explained(self._process):
+            self._process.started()
             self._monitor.connect()
+            if self._late_state is not None:
+                self._monitor.send_fd(self._late_state)
+                self._monitor.execute("getfd", fdname="state")
+                self._monitor.execute("migrate-incoming", uri="fd:state")
             while self._monitor.execute("query-status")["status"] == "inmigrate":
                 time.sleep(0.002)
-            standing = False
-
-            def breathe() -> None:
-                """Let QEMU answer: it does so in a later round of its main loop, when the guest may hold the lock."""
-                nonlocal standing
-                if standing:
-                    self.held = self._lockstep.drain()
-                elif self._lockstep.waiting():
-                    self.held = self._lockstep.wait()
-                    standing = True
-
-            self._monitor.execute("cont", breathe=breathe)
+            if self.gdb_port is not None:  # a debugger's "continue" does the rest
+                self.held = self._lockstep.wait()
+                return
+            _, standing = self._ask("cont")
             if not standing:
                 self.held = self._lockstep.wait()
 
-    def grant(self, until_ns: int) -> None:
+    def _ask(self, order: str) -> tuple[Any, bool]:
+        """Run a QMP command while the guest does; return the answer, and whether the guest came to its boundary."""
+        standing = False
+
+        def breathe() -> None:
+            """Let QEMU answer: it does so in a later round of its main loop, when the guest may hold the lock."""
+            nonlocal standing
+            if standing:
+                self.held = self._lockstep.drain()
+            elif self._lockstep.waiting():
+                self.held = self._lockstep.wait()
+                standing = True
+
+        return self._monitor.execute(order, breathe=breathe), standing
+
+    def grant(self, until_ns: int, start_ns: int | None = None, stop_ns: int | None = None) -> None:
         """Let it run until its clock shows `until_ns`; `settle` waits for that.
+
+        Parameters:
+            until_ns: the next boundary.
+            start_ns, stop_ns: its vCPUs execute in this time only, see `Lockstep.grant`.
 
         Raises:
             ParticipantFailed: QEMU has ended.
         """
         with explained(self._process):
-            self._lockstep.grant(until_ns)
+            self._lockstep.grant(until_ns, start_ns, stop_ns)
 
     def settle(self) -> Boundary:
         """Wait until it stands at the end of its grant, and return where that is.
@@ -154,8 +201,17 @@ class VirtualMachine:
             ParticipantFailed: QEMU ended, or hangs.
         """
         with explained(self._process):
-            self.held = self._lockstep.wait()
+            in_time = self.gdb_port is not None or self._lockstep.waiting(_SUSPICIOUS_S)
+            if in_time or not self._arrives_late():
+                self.held = self._lockstep.wait()
         return self.held
+
+    def _arrives_late(self) -> bool:
+        """Look why a guest does not come to its boundary; True: it has come meanwhile."""
+        answer, standing = self._ask("query-status")
+        if answer["status"] != "running":
+            raise ParticipantFailed(self.name, f"its machine is {answer['status']}: no boundary ever comes")
+        return standing
 
     def ring(self, vectors: Sequence[int]) -> None:
         """Ring doorbells of the guest while it stands still; they are in its interrupt controller on return.

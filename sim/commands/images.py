@@ -13,18 +13,21 @@ SCENARIOS = PROJECT / "scenarios"
 """Those that come with the simulator; there are none beside an installed wheel."""
 
 
-def build(quiet: bool, refresh: bool) -> None:
+def build(quiet: bool, refresh: bool, machine: str) -> None:
     """Build guest image, ring, plugin and the firmware of the shipped scenarios where the cache lacks them.
 
     Parameters:
         quiet: say nothing where there is nothing to do.
         refresh: ask the mirrors for newer packages; a new image has other digests.
+        machine: board whose guest image is built.
 
     Raises:
+        BoardError: there is no such Linux board.
         EnvironmentLacks: a tool is missing or packages cannot be had.
         FirmwareError: firmware does not compile.
     """
     from guests.linux import image
+    from machines import boards
     from machines.qemu import binary, plugin
     from virtio_shm import library
 
@@ -35,13 +38,14 @@ def build(quiet: bool, refresh: bool) -> None:
         said.append(text)
         print(f"images: {text}", flush=True)
 
-    ring = library.path()
-    lockstep = plugin.path(binary.find().plugin_api)
-    built = image.build(say) if refresh else image.ensure(say)
+    architecture = boards.load_linux(machine).architecture
+    ring = library.build_for(architecture)
+    lockstep = plugin.path(binary.find(architecture).plugin_api)
+    built = (image.build if refresh else image.ensure)(say, architecture)
     for scenario in sorted(SCENARIOS.glob("*.yaml")):
         _build_firmware(scenario, say)
     if not quiet or said:
-        print(f"ring    {ring}\nplugin  {lockstep}\nimage   {built.digest[:16]}  {built.root.parent}")
+        print(f"ring    {ring}\nplugin  {lockstep}\nimage   {built.digest[:16]}  {built.initrd.parent}")
         print(f"done in {time.monotonic() - began:.1f} s")
 
 
@@ -63,9 +67,9 @@ def print_list() -> None:
 
     images = image.list_images()
     for number, each in enumerate(images):
-        size = sum(path.stat().st_size for path in (each.kernel, each.initrd, each.root))
-        kernel = each.manifest.get("kernel", "?")
-        print(f"image     {each.digest[:16]}  {_size(size)}  kernel {kernel}{'' if number else '  (newest)'}")
+        newest = each.architecture not in {other.architecture for other in images[:number]}
+        kernel = f"kernel {each.manifest['kernel']}{'  (newest)' if newest else ''}"
+        print(f"image     {each.digest[:16]}  {_size(each.size_bytes)}  {each.architecture:7}  {kernel}")
     snapshots = sorted(snapshot.folder().glob("*.state"))
     for state in snapshots:
         print(f"snapshot  {state.stem[:16]}  {_size(state.stat().st_size)}")

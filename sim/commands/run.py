@@ -1,146 +1,283 @@
-"""`sim run`: run a scenario, judge its expectations, write the report."""
+"""`sim run`: run scenarios, judge their expectations, hold them against a baseline, write their reports."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import shlex
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim.exit_codes import EXIT_FAILED, EXIT_PASSED, EXIT_USAGE
-from sim.report.record import ExpectationRecord, RunRecord
 
 if TYPE_CHECKING:
+    from sim.baseline import Recorded
+    from sim.commands.execution import Execution
+    from sim.commands.repeat import Repetition
     from sim.scenario.model import Scenario
 
 
-def run_scenario(
-    scenario_file: Path,
-    duration: str | None,
-    seed: int | None,
-    out: Path | None,
-    assignments: Sequence[str],
-    cold: bool,
-    as_json: bool,
-) -> int:
-    """Run a scenario once.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `sim run` is asked to do.
 
-    Parameters:
-        scenario_file: the scenario.
-        duration: replaces its duration, as text with a unit.
-        seed: replaces its seed.
-        out: folder for the report; None: the next free ``runs/<scenario>-<n>``.
-        assignments: overrides, each ``dotted.key=value``.
+    Attributes:
+        files: the scenarios.
+        overrides: of each scenario, by dotted key.
+        out: folder for the report, of several scenarios for a folder per scenario; None: the next free
+            ``runs/<scenario>-<n>``.
         cold: boot guests even where snapshots exist.
         as_json: print result.json on standard output, and all else on standard error.
+        repeat: how often each scenario is to run.
+        baseline: what the run must be the same as.
+        save_baseline: where to keep the run as a baseline.
+    """
 
-    Returns:
-        The exit code.
+    files: Sequence[Path]
+    overrides: dict[str, str] = field(default_factory=dict)
+    out: Path | None = None
+    cold: bool = False
+    as_json: bool = False
+    repeat: int = 1
+    baseline: Path | None = None
+    save_baseline: Path | None = None
+
+    def complaint(self, scenarios: Sequence[Scenario]) -> str:
+        """Return what is wrong with the options for these scenarios, in one line; nothing if all is well."""
+        kept = [
+            name for name, given in (("--baseline", self.baseline), ("--save-baseline", self.save_baseline)) if given
+        ]
+        if len(kept) > 1:
+            return "--baseline and --save-baseline: compare with a baseline or make one, not both"
+        if kept and len(self.files) > 1:
+            return f"{kept[0]}: a baseline is of one scenario, not of {len(self.files)}"
+        realtime = [scenario.name for scenario in scenarios if scenario.time.mode != "virtual"]
+        if realtime and self.repeat > 1:
+            return f"--repeat: {realtime[0]} runs in real time, in which no run repeats another"
+        return ""
+
+
+def assigned(
+    assignments: Sequence[str],
+    duration: str | None = None,
+    seed: int | None = None,
+    mode: str | None = None,
+    launcher: str | None = None,
+    libvirt_uri: str | None = None,
+) -> dict[str, str]:
+    """Return overrides by dotted key.
+
+    Parameters:
+        assignments: each ``dotted.key=value``.
+        duration: of the run, as text with a unit.
+        seed: of everything random.
+        mode: of time.
+        launcher: what starts the guests.
+        libvirt_uri: libvirt's connection.
 
     Raises:
-        ScenarioErrors: the scenario or an override is wrong.
-        FirmwareError: firmware of the scenario does not compile or fit.
-        EnvironmentLacks: this computer lacks something.
-        ParticipantFailed: a guest did not get to run.
+        ValueError: one is no assignment.
     """
-    from sim import scenario as language
-
-    overrides = _overrides(assignments, duration, seed)
-    if overrides is None:
-        return EXIT_USAGE
-    scenario = language.load(scenario_file, overrides)
-    folder = _folder(out, scenario.name)
-
-    from sim.commands.console import running
-    from sim.host.run import Run
-    from sim.report.progress import Progress
-    from sim.report.write import write
-
-    with Progress(scenario.time.duration_ns, json=as_json) as progress:
-        run = Run(scenario, folder / "logs", progress, _process_start())
-        with running(folder):
-            record = run.execute(cold)
-    record.scenario_file = str(scenario_file)
-    record.expectations = _judge(scenario, record)
-    run.write_displays(folder / "frames")
-    (folder / "trace.log").write_text("".join(run.trace.lines))
-    report = write(record, folder)
-    if as_json:
-        json.dump(report.figures, sys.stdout, indent=2)
-        print()
-    else:
-        _summarise(record, folder)
-    return EXIT_PASSED if record.passed else EXIT_FAILED
-
-
-def _overrides(assignments: Sequence[str], duration: str | None, seed: int | None) -> dict[str, str] | None:
-    """Return the overrides by key; None, with a word on standard error, where one is no assignment."""
     overrides: dict[str, str] = {}
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or not key:
             advice = "write --set partitions.perception.speed='500 MIPS'"
-            print(f"--set {assignment}: is no assignment; {advice}", file=sys.stderr)
-            return None
+            raise ValueError(f"--set {assignment}: is no assignment; {advice}")
         overrides[key.strip()] = value.strip()
-    if duration is not None:
-        overrides["time.duration"] = duration
-    if seed is not None:
-        overrides["seed"] = str(seed)
-    return overrides
+    named = {
+        "time.duration": duration, "seed": seed, "time.mode": mode, "host.launcher": launcher,
+        "host.libvirt_uri": libvirt_uri,
+    }  # fmt: skip
+    return overrides | {key: str(value) for key, value in named.items() if value is not None}
 
 
-def _folder(out: Path | None, name: str) -> Path:
-    """Make the folder of the report: the one asked for, or the next free one, which no other run can take."""
-    if out is not None:
-        (out / "logs").mkdir(parents=True, exist_ok=True)
-        return out
-    for number in itertools.count(1):
-        folder = Path("runs") / f"{name}-{number}"
+def run_scenarios(options: Options) -> int:
+    """Run scenarios, one after the other.
+
+    All are checked before the first one starts. Of several, one that cannot run does not keep the others from it.
+
+    Parameters:
+        options: which, and how.
+
+    Returns:
+        The exit code; of several runs the largest.
+
+    Raises:
+        ScenarioErrors: a scenario or an override is wrong.
+        BaselineError: the baseline is none.
+        FirmwareError: firmware of the only scenario does not compile or fit.
+        EnvironmentLacks: this computer lacks something that the only scenario needs.
+        ParticipantFailed: a guest of the only scenario did not get to run.
+    """
+    scenarios = _load(options)
+    complaint = options.complaint(scenarios)
+    if complaint:
+        print(complaint, file=sys.stderr)
+        return EXIT_USAGE
+
+    from sim.baseline import open_recorded
+    from sim.commands.execution import process_start
+
+    baseline = open_recorded(options.baseline) if options.baseline else None
+    began = process_start()
+    if len(scenarios) == 1:
+        done = _run(options, 0, scenarios[0], began, baseline)
+        if options.as_json:
+            _print_json(_figures(done))
+        return done.code
+    return _run_all(options, scenarios, began)
+
+
+def _load(options: Options) -> list[Scenario]:
+    """Load the scenarios, or tell every mistake in all of them."""
+    from sim import scenario as language
+
+    scenarios: list[Scenario] = []
+    problems: list[language.Problem] = []
+    for file in options.files:
         try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        (folder / "logs").mkdir()
-        return folder
-    raise AssertionError("unreachable")
+            scenarios.append(language.load(file, options.overrides))
+        except language.ScenarioErrors as errors:
+            problems += errors.problems
+    if problems:
+        raise language.ScenarioErrors(problems)
+    return scenarios
 
 
-def _process_start() -> float:
-    """Return when this process started, on the clock of `time.monotonic` (proc(5), field 22 of /proc/self/stat)."""
-    ticks = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
-    age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    return time.monotonic() - age_s
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What came of one scenario."""
+
+    code: int
+    execution: Execution
+    repetition: Repetition | None
 
 
-def _judge(scenario: Scenario, record: RunRecord) -> list[ExpectationRecord]:
-    """Hold the result against what the scenario expects."""
-    from sim.expectations import evaluate
-    from sim.report.result import result
+def _run_all(options: Options, scenarios: Sequence[Scenario], began: float) -> int:
+    """Run several scenarios, with a line on each and one on all."""
+    from sim.commands.problems import explain
 
-    outcomes = evaluate([each.check for each in scenario.expectations], dict(result(record)))
-    return [
-        ExpectationRecord(outcome.text, outcome.passed, outcome.actual, outcome.reason, each.why or "")
-        for outcome, each in zip(outcomes, scenario.expectations, strict=True)
-    ]
+    codes, figures = [], []
+    said = sys.stderr if options.as_json else sys.stdout
+    for number, (file, scenario) in enumerate(zip(options.files, scenarios, strict=True)):
+        try:
+            done = _run(options, number, scenario, began if number == 0 else time.monotonic(), None)
+        except Exception as error:
+            known = explain(error)
+            if known is None:
+                raise
+            message, code = known
+            print(f"FAILED  {file}  {message.removeprefix('sim: ')}", file=said, flush=True)
+            figures.append({"scenario_file": str(file), "outcome": "failed", "reason": message, "passed": False})
+        else:
+            code = done.code
+            figures.append(_figures(done))
+        codes.append(code)
+    passed = sum(code == EXIT_PASSED for code in codes)
+    print(f"{passed} of {len(codes)} scenarios passed", file=said)
+    if options.as_json:
+        _print_json(figures)
+    return max(codes)
 
 
-def _summarise(record: RunRecord, folder: Path) -> None:
-    """Print what a person wants to know first."""
-    for expectation in record.expectations:
-        mark = "passed" if expectation.passed else "FAILED"
-        print(f"  {mark}  {expectation.text}  ({expectation.reason or expectation.actual})")
-    for name, partition in record.partitions.items():
-        if partition.failed:
-            print(f"  FAILED  partition {name}: {partition.failed}  (see {folder / 'logs' / f'{name}.log'})")
-    if record.reason:
-        print(f"  FAILED  {record.reason}")
-    virtual_s = record.virtual_time_ns / 1e9
-    verdict = "passed" if record.passed else "failed"
-    print(f"{verdict}: {virtual_s:g} virtual seconds in {record.wall_s:.1f} s, digest {record.digest}")
-    print(f"report: {shlex.quote(str(folder / 'report.html'))}")
+def _run(options: Options, number: int, scenario: Scenario, began: float, baseline: Recorded | None) -> _Done:
+    """Run one scenario, as often as wanted, and say what came of it."""
+    from sim.commands.execution import execute, progress_of
+    from sim.commands.repeat import repeat
+
+    file, several = options.files[number], len(options.files) > 1
+
+    def progress() -> Any:
+        return progress_of(scenario, options.as_json, several)
+
+    folder = _folder(options, number, scenario)
+    with progress() as shown:
+        done = execute(scenario, file, folder, cold=options.cold, began=began, progress=shown, baseline=baseline)
+    repetition = None
+    if options.repeat > 1:
+        repetition = repeat(scenario, file, done, options.repeat, options.cold, progress)
+    _tell(options, number, done, repetition)
+    if options.save_baseline:
+        _save(options.save_baseline, done, options.as_json)
+    sound = done.record.passed and (repetition is None or repetition.differing is None)
+    return _Done(EXIT_PASSED if sound else EXIT_FAILED, done, repetition)
+
+
+def _folder(options: Options, number: int, scenario: Scenario) -> Path:
+    """Make the folder of a report."""
+    from sim.commands.execution import free_folder
+
+    if options.out is None:
+        return free_folder(scenario.name)
+    folder = options.out
+    if len(options.files) > 1:
+        stems = [file.stem for file in options.files]
+        again = stems[:number].count(stems[number])
+        folder /= f"{stems[number]}-{again + 1}" if again else stems[number]
+    (folder / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _save(path: Path, done: Execution, as_json: bool) -> None:
+    """Keep a run that passed as a baseline."""
+    from sim.baseline import save
+
+    if not done.record.passed:
+        print(f"{path}: not written: a baseline is made of a run that passes", file=sys.stderr)
+        return
+    save(path, done.figures, done.lines)
+    said = sys.stderr if as_json else sys.stdout
+    print(f"baseline: {shlex.quote(str(path))}, {path.stat().st_size:,} bytes", file=said)
+
+
+def _figures(done: _Done) -> dict[str, Any]:
+    """Return what --json prints of a scenario: result.json, and what came of repeating it."""
+    return done.execution.figures | ({"repeat": done.repetition.plain()} if done.repetition else {})
+
+
+def _print_json(figures: object) -> None:
+    json.dump(figures, sys.stdout, indent=2)
+    print()
+
+
+def _tell(options: Options, number: int, done: Execution, repetition: Repetition | None) -> None:
+    """Say what came of a scenario: all of it for the only one, what failed for one of several."""
+    from sim.baseline.words import text
+    from sim.commands.execution import BASELINE_SIDES
+    from sim.report.summary import summary
+
+    if len(options.files) > 1:
+        _tell_briefly(options, number, done, repetition)
+        return
+    if not options.as_json:
+        for line in summary(done.record, done.folder):
+            print(line)
+        if repetition:
+            print(repetition.say())
+    if done.comparison is not None and not done.comparison.same:
+        print(text(done.comparison, BASELINE_SIDES), file=sys.stderr if options.as_json else sys.stdout)
+
+
+def _tell_briefly(options: Options, number: int, done: Execution, repetition: Repetition | None) -> None:
+    """Say what came of one of several scenarios: a line, and what failed."""
+    from sim.report.summary import summary
+
+    said = sys.stderr if options.as_json else sys.stdout
+    record = done.record
+    agreed = repetition is None or repetition.differing is None
+    verdict = "passed" if record.passed and agreed else "FAILED"
+    times = f"{record.virtual_time_ns / 1e9:g} s in {record.wall_s:.1f} s"
+    digest = f"digest {record.digest[:12]}" if record.digest else "no digest"
+    again = f" of all {repetition.wanted} runs" if repetition and agreed else ""
+    report = shlex.quote(str(done.folder / "report.html"))
+    print(f"{verdict}  {options.files[number]}  {times}, {digest}{again}, {report}", file=said, flush=True)
+    *outcomes, _, _ = summary(record, done.folder)
+    for line in outcomes:
+        if not line.startswith("  passed"):
+            print(f"    {line}", file=said, flush=True)
+    if repetition and not agreed:
+        print(f"      {repetition.say()}", file=said, flush=True)

@@ -59,10 +59,9 @@ def _absent() -> Finding:
 
 
 def _described(found: image.Image) -> Finding:
-    files = (found.kernel, found.initrd, found.root)
-    size = sum(path.stat().st_size for path in files)
-    age_s = time.time() - found.root.stat().st_mtime
-    kernel = found.manifest.get("kernel", "?")
+    size = found.size_bytes
+    age_s = time.time() - found.kernel.stat().st_mtime
+    kernel = found.manifest["kernel"]
     detail = f"{found.digest[:16]}, kernel {kernel}, {_mib(size)}, base {_age(age_s)} old"
     facts = {"digest": found.digest, "kernel": kernel, "bytes": size, "age_s": round(age_s)}
     return Finding(AREA, "guest image", State.OK, detail, facts=facts)

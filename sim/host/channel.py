@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ from sim.report.record import ChannelRecord, MessageRecord, occupancy_steps
 from virtio_shm import Layout, RingError, Tap, TapEvent
 
 _HASH_BYTES = 16
+_EPOCH = struct.Struct("<I")
+_EPOCH_OFFSET = 20
+"""Of the driver's epoch in its block: docs/ring.md."""
 
 _MOST_MISSED = 100_000
 """Tensors that a producer may count in a run without the host having seen them; each costs a record."""
@@ -57,7 +61,6 @@ class Channel:
     Attributes:
         observers: called with every tensor that is published.
         taken: whether its consumer has taken a tensor yet.
-        broken: an end broke it, so that nothing in it is looked at any more.
     """
 
     def __init__(
@@ -70,17 +73,45 @@ class Channel:
         self.target = target
         self.record = record
         self.observers: list[Callable[[Published], None]] = []
-        self._tap = Tap(region.view, layout)
-        self._ownership = Ownership(region.view, layout, source.participant, target.participant)
+        self._look_anew()
         self._live: dict[int, MessageRecord] = {}
         self._next_sequence = 0
         self._may_begin_anew = False
+        self._fresh = True
         self._passed = -1
         self._unseen = 0
         self._missed = 0
         self._ghosts: list[MessageRecord] = []
-        self.broken = False
+        self._broken_epoch: int | None = None
         self.taken = False
+
+    def _look_anew(self) -> None:
+        self._tap = Tap(self.region.view, self.layout)
+        ends = self.source.participant, self.target.participant
+        self._ownership = Ownership(self.region.view, self.layout, *ends)
+
+    @property
+    def broken(self) -> bool:
+        """Whether an end broke it, so that nothing in it is looked at until its producer opens a new session."""
+        return self._broken_epoch is not None
+
+    def attribute(self, end: End) -> None:
+        """Take what somebody else has written into the ring for the doing of one of its ends."""
+        self._ownership.complaint(end.participant)
+
+    @property
+    def address(self) -> int:
+        """Where its region is in our memory."""
+        return np.frombuffer(self.region.view, np.uint8).ctypes.data
+
+    def give_up(self) -> None:
+        """Look at nothing in it until there is a new session."""
+        if not self.broken:
+            self._broken_epoch = self._epoch()
+
+    def _epoch(self) -> int:
+        epoch: int = _EPOCH.unpack_from(self.region.view, self.layout.driver + _EPOCH_OFFSET)[0]
+        return epoch
 
     def other(self, end: End) -> End:
         """Return the end that hears the doorbells of `end`."""
@@ -99,12 +130,17 @@ class Channel:
             ParticipantFailed: it broke the ring or claims what cannot be; it is said once.
         """
         if self.broken:
-            return
+            if self._epoch() == self._broken_epoch:
+                return
+            self._broken_epoch = None
+            self._look_anew()
+            trace.add(now_ns, "session", self.name, self._epoch())
+            self._restarted(now_ns)
         complaint = self._ownership.complaint(actor)
         try:
             events = self._tap.poll()
         except RingError as error:
-            self.broken = True
+            self.give_up()
             trace.add(now_ns, "broken", self.name, error.kind)
             reason = complaint or str(error)
             raise ParticipantFailed(actor, f"broke the ring of channel {self.name}: {reason}") from error
@@ -114,11 +150,11 @@ class Channel:
             if events:
                 self._withdraw_passed(now_ns, trace)
         except _Impossible as claim:
-            self.broken = True
+            self.give_up()
             trace.add(now_ns, "impossible", self.name)
             raise ParticipantFailed(actor, f"claims on channel {self.name}: {claim}") from claim
         if complaint:
-            self.broken = True
+            self.give_up()
             trace.add(now_ns, "spoiled", self.name)
             raise ParticipantFailed(actor, f"broke the ring of channel {self.name}: {complaint}")
 
@@ -136,6 +172,8 @@ class Channel:
 
     def _restarted(self, now_ns: int) -> None:
         """Note that one end has started again: what was under way is lost, and numbers may begin anew."""
+        self._fresh = True
+        self.record.lost += len(self._live)
         for message in self._live.values():
             message.dropped = message.taken_ns is None
             message.returned_ns = now_ns
@@ -149,6 +187,8 @@ class Channel:
         if self._may_begin_anew and event.sequence < self._next_sequence:
             self._next_sequence = event.sequence
         self._may_begin_anew = False
+        self.record.sessions += self._fresh
+        self._fresh = False
         missed = event.sequence - self._next_sequence
         self._must(
             0 <= missed <= _MOST_MISSED - self._missed, f"sequence {event.sequence} after {self._next_sequence - 1}"
@@ -185,6 +225,7 @@ class Channel:
                 self._ghosts.append(message)
             self._next_sequence += 1
         self._missed += count
+        self.record.gaps += count
 
     def _moved(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         """Note that a tensor was taken, given back or withdrawn."""

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from guests.linux import image
+from machines.boards import LinuxBoard
 from machines.memory import SharedRegion
 from machines.qemu import binary, boot, plugin
 from machines.qemu.command import GuestImage, GuestMachine
-from machines.qemu.guest import LinuxGuest
+from machines.qemu.guest import LinuxGuest, Message
+from machines.qemu.launcher import Launcher
 from machines.qemu.vm import Installation, VirtualMachine
 from sim.host.payload import pack
 from sim.report.record import LogLine, PartitionRecord, RunRecord
@@ -20,55 +22,112 @@ from sim.scenario.model import LinuxPartition, Scenario
 
 _ARM_STEP_NS = 5_000_000
 
+Make = Callable[[str, LinuxPartition, "list[SharedRegion]", Installation, Path], VirtualMachine]
+"""Makes a guest's machine, not launched yet, from its name, partition, regions, installation and log folder."""
 
-def installation(progress: Callable[[str], None]) -> tuple[Installation, dict[str, str]]:
-    """Return QEMU, plugin and image, building what is missing, and the versions of what shapes a run.
+
+def installation(
+    board: LinuxBoard, progress: Callable[[str], None], launcher: Launcher
+) -> tuple[Installation, dict[str, str]]:
+    """Return QEMU, plugin and image for a board, building what is missing, and the versions of what shapes a run.
 
     Raises:
         EnvironmentLacks: something cannot be had on this computer.
     """
-    qemu = binary.find()
-    files = image.ensure(progress)
-    boots = GuestImage(files.kernel, files.initrd, files.root, image.KERNEL_ARGUMENTS, files.digest)
+    qemu = binary.find(board.architecture)
+    files = image.ensure(progress, board.architecture)
+    boots = GuestImage(files.kernel, files.initrd, files.root, files.arguments, files.digest)
     versions = {"qemu": qemu.identity, "kernel": str(files.manifest["kernel"]), "image": files.digest}
-    return Installation(qemu, plugin.path(qemu.plugin_api), boots), versions
+    if board.architecture != "x86_64":
+        versions = {f"{name} {board.architecture}": version for name, version in versions.items()}
+    return Installation(qemu, plugin.path(qemu.plugin_api), boots, launcher), versions
 
 
 def bring_up(
     partitions: Mapping[str, LinuxPartition],
     regions: Mapping[str, list[SharedRegion]],
-    installed: Installation,
+    installed: Mapping[str, Installation],
     record: RunRecord,
     logs: Path,
     cold: bool,
     progress: Callable[[str], None],
+    hear: Callable[[str, Mapping[str, Any]], None],
     hold: contextlib.ExitStack,
+    make: Make | None = None,
+    guest_of: Callable[[Any, Callable[[Message], None]], LinuxGuest] = LinuxGuest,
 ) -> dict[str, LinuxGuest]:
     """Bring guests to their ready point.
 
     Parameters:
         partitions: by name.
         regions: memory of the channel ends of each, in the order of their vectors.
-        installed: QEMU, plugin and image.
+        installed: QEMU, plugin and image by architecture.
         record: takes what there is to say of them.
         logs: folder for consoles.
         cold: boot even where snapshots exist.
         progress: told what happens, in words.
+        hear: told (partition, message) what agents say.
         hold: ends them when it is closed.
+        make: makes their machines; None: under lockstep.
+        guest_of: makes a guest of a machine and what hears its messages.
 
     Raises:
         ParticipantFailed: a guest does not boot.
         EnvironmentLacks: QEMU cannot do what is needed.
     """
     makers = [
-        partial(_machine, name, partition, regions[name], installed, logs) for name, partition in partitions.items()
+        partial(make or _machine, name, partition, regions[name], installed[partition.board.architecture], logs)
+        for name, partition in partitions.items()
     ]
     guests: dict[str, LinuxGuest] = {}
     for machine, start in boot.start(makers, cold, progress):
-        guest = guests[machine.name] = LinuxGuest(machine, partial(_hear, record.partitions, machine.name))
+        guest = guests[machine.name] = guest_of(machine, partial(hear, machine.name))
         hold.callback(guest.stop)
         record.partitions[machine.name] = _record(partitions[machine.name], machine, start)
     return guests
+
+
+def revive(
+    scenario: Scenario,
+    name: str,
+    regions: list[SharedRegion],
+    installed: Mapping[str, Installation],
+    logs: Path,
+    at_ns: int,
+    power_on: bool,
+    hear: Callable[[str, Mapping[str, Any]], None],
+) -> LinuxGuest:
+    """Start one guest again within a run; all others stand still.
+
+    Its services load in the time of the run, and so does its kernel if it boots.
+
+    Parameters:
+        scenario: what it is part of.
+        name: the partition.
+        regions: memory of its channel ends; what is in them stays.
+        installed: QEMU, plugin and image by architecture.
+        logs: folder for its console, which is continued.
+        at_ns: time of the run.
+        power_on: boot it; else it starts from its snapshot.
+        hear: told (partition, message) what its agent says.
+
+    Raises:
+        ParticipantFailed: it does not start.
+    """
+    partition = scenario.linux_guests[name]
+    maker = partial(_machine, name, partition, regions, installed[partition.board.architecture], logs)
+    contents = [bytes(region.view) for region in regions]
+    if power_on:
+        machine = maker()
+        machine.launch(None)
+        machine.go()
+    else:
+        ((machine, _),) = boot.start([maker], False, lambda text: None)
+    for region, content in zip(regions, contents, strict=True):
+        region.view[:] = content  # they are part of the snapshot, too, and were overwritten
+    guest = LinuxGuest(machine, partial(hear, name))
+    guest.revive(pack(scenario, name), at_ns, booted=not power_on)
+    return guest
 
 
 def begin_arming(scenario: Scenario, guests: Mapping[str, LinuxGuest]) -> None:
@@ -95,12 +154,26 @@ def arm(guests: Mapping[str, LinuxGuest]) -> None:
         arming = [guest for guest in arming if guest.arm_step(_ARM_STEP_NS)]
 
 
+def machine_of(partition: LinuxPartition, region_bytes: tuple[int, ...]) -> GuestMachine:
+    """Return what a partition is to QEMU, with channel regions of these sizes."""
+    board = partition.board
+    return GuestMachine(
+        board.cpu,
+        partition.memory_bytes,
+        partition.icount_shift,
+        region_bytes,
+        architecture=board.architecture,
+        vcpus=partition.vcpus,
+    )
+
+
 def _machine(
     name: str, partition: LinuxPartition, regions: list[SharedRegion], installed: Installation, logs: Path
 ) -> VirtualMachine:
-    sizes = tuple(region.size for region in regions)
-    machine = GuestMachine(partition.board.cpu, partition.memory_bytes, partition.icount_shift, sizes)
-    return VirtualMachine(name, machine, installed, regions, logs)
+    machine = machine_of(partition, tuple(region.size for region in regions))
+    made = VirtualMachine(name, machine, installed, regions, logs)
+    made.gdb_port = partition.gdb
+    return made
 
 
 def _record(partition: LinuxPartition, machine: VirtualMachine, start: boot.Start) -> PartitionRecord:
@@ -117,18 +190,16 @@ def _record(partition: LinuxPartition, machine: VirtualMachine, start: boot.Star
     )
 
 
-def _hear(partitions: Mapping[str, PartitionRecord], name: str, message: Mapping[str, Any]) -> None:
+def note(partitions: Mapping[str, PartitionRecord], name: str, message: Mapping[str, Any]) -> None:
     """Note what an agent says; a guest may say anything, so everything is made plain text."""
     kind = message.get("type")
-    if kind not in ("log", "failed"):
+    if kind not in ("log", "failed", "suspended", "spoiled"):
         return
-    if kind == "failed" and partitions[name].failed is None:
-        partitions[name].failed = f"service {message.get('service')}: {message.get('error')}"
     t_ns = message.get("t_ns")
     partitions[name].log.append(
         LogLine(
             t_ns=t_ns if isinstance(t_ns, int) else 0,
-            level="error" if kind == "failed" else str(message.get("level", "info")),
+            level=str(message.get("level", "info")) if kind == "log" else "error",
             service=str(message.get("service", "")),
             text=str(message.get("text" if kind == "log" else "traceback", "")),
         )

@@ -96,27 +96,63 @@ def bring_up(
     nodes: dict[str, McuNode] = {}
     for name, partition in partitions.items():
         began = time.monotonic()
-        choice, firmware = prepared[name].choice, prepared[name].firmware
         control = hold.enter_context(contextlib.closing(SharedRegion(f"{name}-control", PAGE_BYTES)))
-        window = arrange(name, choice.entry.window, control, regions[name])
-        machine = backends.module(choice.name).make(
-            name, choice.entry, firmware.elf, window, partition.speed_mips, logs
-        )
-        node = nodes[name] = McuNode(
-            name,
-            machine,
-            ControlPage(control),
-            _entries(scenario, name, window),
-            partition.speed_mips,
-            scenario.time.quantum_ns,
-            scenario.seed,
-            partition.watchdog_ns,
-            firmware.symbol,
-        )
+        node = nodes[name] = _node(scenario, name, prepared[name], control, regions[name], logs)
         hold.callback(node.stop)
         node.launch()
-        record.partitions[name] = _record(partition, prepared[name], window, node, time.monotonic() - began)
+        window_bytes = needed_bytes([region.size for region in regions[name]])
+        record.partitions[name] = _record(partition, prepared[name], window_bytes, node, time.monotonic() - began)
     return nodes
+
+
+def revive(
+    scenario: Scenario,
+    name: str,
+    prepared: Prepared,
+    regions: list[SharedRegion],
+    logs: Path,
+    at_ns: int,
+    hold: contextlib.ExitStack,
+) -> McuNode:
+    """Power one microcontroller on again within a run.
+
+    Parameters:
+        scenario: what it is part of.
+        name: the partition.
+        prepared: backend and firmware.
+        regions: memory of its channel ends; what is in them stays.
+        logs: folder for its console.
+        at_ns: time of the run.
+        hold: releases its control page when it is closed.
+
+    Raises:
+        ParticipantFailed: it does not start.
+    """
+    control = hold.enter_context(contextlib.closing(SharedRegion(f"{name}-control", PAGE_BYTES)))
+    node = _node(scenario, name, prepared, control, regions, logs)
+    node.launch()
+    node.start(at_ns)
+    return node
+
+
+def _node(
+    scenario: Scenario, name: str, prepared: Prepared, control: SharedRegion, regions: list[SharedRegion], logs: Path
+) -> McuNode:
+    partition = scenario.microcontrollers[name]
+    choice, firmware = prepared.choice, prepared.firmware
+    window = arrange(name, choice.entry.window, control, regions)
+    machine = backends.module(choice.name).make(name, choice.entry, firmware.elf, window, partition.speed_mips, logs)
+    return McuNode(
+        name,
+        machine,
+        ControlPage(control),
+        _entries(scenario, name, window),
+        partition.speed_mips,
+        scenario.time.quantum_ns,
+        scenario.seed,
+        partition.watchdog_ns,
+        firmware.symbol,
+    )
 
 
 def _entries(scenario: Scenario, node: str, window: Window) -> list[ChannelEntry]:
@@ -140,7 +176,7 @@ def _entries(scenario: Scenario, node: str, window: Window) -> list[ChannelEntry
 
 
 def _record(
-    partition: McuPartition, prepared: Prepared, window: Window, node: McuNode, started_s: float
+    partition: McuPartition, prepared: Prepared, window_bytes: int, node: McuNode, started_s: float
 ) -> PartitionRecord:
     board, firmware = partition.board, prepared.firmware
     return PartitionRecord(
@@ -161,7 +197,7 @@ def _record(
             ram_bytes=firmware.ram_bytes,
             board_flash_bytes=board.flash_bytes,
             board_ram_bytes=board.ram_bytes,
-            window_bytes=needed_bytes([piece.region.size for piece in window.channels]),
+            window_bytes=window_bytes,
         ),
     )
 

@@ -24,5 +24,5 @@ class Node(Participant, Protocol):
     def busy_ns(self) -> int:
         """Virtual time in which it executed them."""
 
-    def start(self) -> None:
-        """Make now the time 0 of the run."""
+    def start(self, at_ns: int = 0) -> None:
+        """Tie its clock to the run's: it is `at_ns` now."""

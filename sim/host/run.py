@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import platform
 import time
+from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from machines.errors import ParticipantFailed
 from machines.mcu.node import McuNode
@@ -16,9 +18,20 @@ from sim import __version__
 from sim.host import system, watch
 from sim.host.channel import Channel, End
 from sim.host.conclusion import conclude_devices
+from sim.host.doings import partition_digests
 from sim.host.executive import Executive
+from sim.host.faults.injector import Injector
+from sim.host.faults.strike import Scene
+from sim.host.health.care import care_for
+from sim.host.health.supervisor import Supervisor
+from sim.host.launching import launching
+from sim.host.linux import note
 from sim.host.microcontrollers import conclude
+from sim.host.realtime.channel import FreeChannel
+from sim.host.realtime.executive import RealTime
+from sim.host.timetable import Timetable
 from sim.host.trace import Trace
+from sim.report.paths import conclude_paths
 from sim.report.record import DoorbellRecord, PictureRecord, RunRecord, Span
 from sim.scenario.model import Scenario
 from sim.scenario.services import required_inputs
@@ -61,6 +74,8 @@ class Run:
             time_mode=scenario.time.mode,
         )
         self.system: system.System | None = None
+        self._executive: Executive | RealTime | None = None
+        self._supervisor: Supervisor | None = None
         self._logs = logs
         self._progress = progress
         self._began = began
@@ -76,10 +91,11 @@ class Run:
             EnvironmentLacks: this computer lacks something.
         """
         with contextlib.ExitStack() as hold:
-            installed = system.installation(self.scenario, self._progress.phase)
+            launcher = hold.enter_context(launching(self.scenario))
+            installed = system.installation(self.scenario, self._progress.phase, launcher)
             self._lap("prepare")
             built = self.system = system.build(
-                self.scenario, installed, self.record, self._logs, cold, self._progress.phase, hold
+                self.scenario, installed, self.record, self._logs, cold, self._progress.phase, self._hear, hold
             )
             for name, partition in self.record.partitions.items():
                 self._progress.partition(name, f"{partition.boot} start in {partition.restore_s or 0:.2f} s")
@@ -95,17 +111,18 @@ class Run:
         return self.record
 
     def _run(self, built: system.System) -> None:
-        executive = Executive(
-            list(built.nodes.values()),
-            list(built.devices.values()),
-            built.channels.values(),
-            self.scenario.time.quantum_ns,
-            self.trace,
-            self._note_doorbell,
-            self._note_failure,
-        )
-        for node in built.nodes.values():
+        executive = self._executive = self._make_executive(built)
+        supervisor = self._supervisor = Supervisor(executive, self.trace, built.revival.revive)
+        executive.overseers.append(supervisor)
+        if isinstance(executive, Executive):  # in real time there are no faults
+            scene = Scene(self.scenario, executive, supervisor, built.devices, built.channels)
+            injector = Injector(scene, self.trace, self.record.faults)
+            supervisor.listeners.append(injector)
+            executive.overseers.insert(0, injector)
+        for name, node in built.nodes.items():
             node.start()
+            care = care_for(self.scenario.partitions[name], self.scenario.time.quantum_ns)
+            supervisor.watch(care, self.record.partitions[name], node)
         channels = built.channels
         began = shown = time.monotonic()
 
@@ -120,9 +137,23 @@ class Run:
                 self._progress.advance(now_ns, wall - began, counts)
 
         executive.run(self.scenario.time.duration_ns, progress)
+        if executive.halted:
+            self.record.outcome, self.record.reason = "failed", executive.halted
         shown = 0.0
         progress(executive.now_ns)
         self.record.virtual_time_ns = executive.now_ns
+        if isinstance(executive, RealTime):
+            self.record.notes += executive.notes
+
+    def _make_executive(self, built: system.System) -> Executive | RealTime:
+        timetable = Timetable(self.scenario, self.record)
+        nodes, devices = list(built.nodes.values()), list(built.devices.values())
+        told = self.scenario.time.quantum_ns, self.trace, self._note_doorbell, self._note_failure
+        if self.scenario.time.mode == "realtime":
+            channels = [channel for channel in built.channels.values() if isinstance(channel, FreeChannel)]
+            return RealTime(nodes, devices, channels, *told)
+        plan = timetable.policy, timetable.scheduled, timetable.shares, timetable.note
+        return Executive(nodes, devices, built.channels.values(), *told, *plan)
 
     def _note_doorbell(self, now_ns: int, source: End, target: End, channel: Channel) -> None:
         self.record.doorbells.append(
@@ -133,35 +164,54 @@ class Run:
                 partition = self.record.partitions[name]
                 setattr(partition, counter, getattr(partition, counter) + 1)
 
+    def _hear(self, partition: str, message: Mapping[str, Any]) -> None:
+        """Take what the agent of a Linux guest says."""
+        note(self.record.partitions, partition, message)
+        if self._supervisor is not None and self._executive is not None:
+            self._supervisor.hear(self._executive.horizon_ns, partition, message)
+
     def _note_failure(self, now_ns: int, failure: ParticipantFailed) -> None:
-        partition = self.record.partitions.get(failure.participant)
-        if partition is not None:
-            partition.failed = partition.failed or failure.reason
+        assert self._supervisor is not None and self._executive is not None, "it is the executive that tells"
+        if failure.participant in self.record.partitions:
+            self._supervisor.failed(self._executive.horizon_ns, failure)
         else:
-            self.record.outcome = "failed"
-            self.record.reason = f"{failure} (at {now_ns} ns)"
+            self._executive.halt(f"{failure} (at {now_ns} ns)")
 
     def _conclude(self, built: system.System, versions: dict[str, str]) -> None:
-        for name, node in built.nodes.items():
+        assert self._supervisor is not None, "it has been run"
+        built.revival.join_consoles()
+        for name in built.nodes:
+            node, before = self._supervisor.node(name), built.revival.before[name]
             partition = self.record.partitions[name]
-            partition.grants = node.grants
-            partition.instructions = node.instructions
-            partition.busy_ns = node.busy_ns
+            partition.grants = before.grants + node.grants
+            partition.instructions = before.instructions + node.instructions
+            partition.busy_ns = int((before.busy_ns + node.busy_ns) / self._duty(name))
+            if partition.state != "ready":
+                partition.failed = partition.failed or partition.states[-1].reason
             if node.state is State.RUNNING:
-                self.trace.add(self.record.virtual_time_ns, "instructions", name, node.instructions)
+                self.trace.add(self.record.virtual_time_ns, "instructions", name, partition.instructions)
             partition.spans = self._spans(name)
             if isinstance(node, McuNode) and partition.mcu is not None:
                 conclude(node, partition.mcu)
         for channel in built.channels.values():
             channel.conclude()
         conclude_devices(built.devices, self.record)
-        self.record.digest = self.trace.digest
+        conclude_paths(self.scenario, self.record)
+        self.record.digest = "" if self.scenario.time.mode == "realtime" else self.trace.digest
+        for name, digest in partition_digests(self.trace.lines, built.channels).items():
+            if name in self.record.partitions:
+                self.record.partitions[name].digest = digest
         self.record.environment = {
             "simulator": __version__,
             **versions,
             "quantum_ns": self.scenario.time.quantum_ns,
             "python": platform.python_version(),
         }
+
+    def _duty(self, partition: str) -> Fraction:
+        """Return the share of its time in which a partition's machine executes."""
+        guest = self.scenario.linux_guests.get(partition)
+        return guest.duty if guest is not None else Fraction(1)
 
     def _spans(self, partition: str) -> list[Span]:
         """Return the calls of a partition's services: one holds its first required input as long as it works on it."""

@@ -6,17 +6,22 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from machines.memory import SharedRegion
 from machines.native.participant import NativeDevice
+from machines.qemu.launcher import DIRECT, Launcher
 from machines.qemu.vm import Installation as LinuxInstallation
-from sim.host import linux, microcontrollers
+from sim.host import linux, microcontrollers, software
 from sim.host.channel import Channel
 from sim.host.devices import make_device
 from sim.host.ends import channel_ends
 from sim.host.legs import Leg, legs_of
 from sim.host.links import make_links
 from sim.host.node import Node
+from sim.host.realtime import linux as realtime
+from sim.host.realtime.channel import FreeChannel
+from sim.host.revival import Revival
 from sim.report.record import ChannelRecord, DeviceRecord, RunRecord
 from sim.scenario.model import Scenario
 from virtio_shm import Consumer, Layout, Producer, TensorSpec
@@ -30,11 +35,13 @@ class System:
         nodes: Linux guests and microcontrollers by partition, in the order in which they are granted.
         devices: by name; the links of off-chip microcontrollers are among them.
         channels: by name, and those on the far side of a link.
+        revival: starts nodes again.
     """
 
     nodes: dict[str, Node]
     devices: dict[str, NativeDevice]
     channels: dict[str, Channel]
+    revival: Revival
 
 
 @dataclass
@@ -42,26 +49,33 @@ class Installation:
     """What runs need of this computer, found or built.
 
     Attributes:
-        linux: for Linux guests; None if there are none.
+        linux: for Linux guests that run services, by architecture.
+        software: for those that boot a user's own software, by name.
         mcus: backend and firmware of each microcontroller.
         versions: of everything that shapes a run.
     """
 
-    linux: LinuxInstallation | None = None
+    linux: dict[str, LinuxInstallation] = field(default_factory=dict)
+    software: dict[str, LinuxInstallation] = field(default_factory=dict)
     mcus: dict[str, microcontrollers.Prepared] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
 
-def installation(scenario: Scenario, progress: Callable[[str], None]) -> Installation:
-    """Return what a scenario needs, building what is missing.
+def installation(scenario: Scenario, progress: Callable[[str], None], launcher: Launcher = DIRECT) -> Installation:
+    """Return what a scenario needs, building what is missing; `launcher` starts its Linux guests.
 
     Raises:
         EnvironmentLacks: something cannot be had on this computer.
         FirmwareError: firmware does not compile or fit.
     """
     installed = Installation()
-    if scenario.linux_guests:
-        installed.linux, installed.versions = linux.installation(progress)
+    for board in {guest.machine: guest.board for guest in scenario.served_guests.values()}.values():
+        installed.linux[board.architecture], versions = linux.installation(board, progress, launcher)
+        installed.versions |= versions
+    for name, guest in scenario.linux_guests.items():
+        if guest.boot is not None:
+            installed.software[name] = software.installation(guest, guest.boot, launcher)
+            installed.versions[f"software {name}"] = guest.boot.digest
     if scenario.microcontrollers:
         progress("building firmware")
         installed.mcus = microcontrollers.prepare(scenario.microcontrollers)
@@ -78,6 +92,7 @@ def build(
     logs: Path,
     cold: bool,
     progress: Callable[[str], None],
+    hear: Callable[[str, Mapping[str, Any]], None],
     hold: contextlib.ExitStack,
 ) -> System:
     """Bring all of a scenario to its ready point, with every service loaded.
@@ -89,6 +104,7 @@ def build(
         logs: folder for consoles.
         cold: boot guests even where snapshots exist.
         progress: told what happens, in words.
+        hear: told (partition, message) what the agents of Linux guests say.
         hold: ends and releases everything when it is closed.
 
     Raises:
@@ -99,8 +115,13 @@ def build(
     channels = {leg.name: _channel(scenario, leg, record, hold) for leg in legs}
     regions = {name: _regions(scenario, name, legs, channels) for name in scenario.partitions}
     guests = {}
-    if installed.linux is not None:
-        guests = linux.bring_up(scenario.linux_guests, regions, installed.linux, record, logs, cold, progress, hold)
+    if installed.linux and scenario.time.mode == "realtime":
+        guests = realtime.bring_up(scenario, regions, installed.linux, record, logs, cold, progress, hear, hold)
+    elif installed.linux:
+        guests = linux.bring_up(
+            scenario.served_guests, regions, installed.linux, record, logs, cold, progress, hear, hold
+        )
+    if guests:
         progress("loading services")
         linux.begin_arming(scenario, guests)
     mcus = microcontrollers.bring_up(scenario, scenario.microcontrollers, installed.mcus, regions, record, logs, hold)
@@ -108,9 +129,12 @@ def build(
     devices: dict[str, NativeDevice] = {name: _device(scenario, name, channels, record) for name in scenario.devices}
     devices |= make_links(scenario, legs, channels, record)
     linux.arm(guests)
-    everyone: dict[str, Node] = {**guests, **mcus}
+    own = {name: scenario.linux_guests[name] for name in installed.software}
+    booting = software.bring_up(own, installed.software, record, logs, progress, hold)
+    everyone: dict[str, Node] = {**guests, **booting, **mcus}
     record.partitions = {name: record.partitions[name] for name in scenario.partitions}
-    return System({name: everyone[name] for name in scenario.partitions}, devices, channels)
+    revival = Revival(scenario, installed, regions, logs, hear, hold)
+    return System({name: everyone[name] for name in scenario.partitions}, devices, channels, revival)
 
 
 def _channel(scenario: Scenario, leg: Leg, record: RunRecord, hold: contextlib.ExitStack) -> Channel:
@@ -126,7 +150,8 @@ def _channel(scenario: Scenario, leg: Leg, record: RunRecord, hold: contextlib.E
         overflow=described.overflow,
         region_bytes=layout.region_bytes,
     )
-    return Channel(leg.name, region, layout, leg.source, leg.target, record.channels[leg.name])
+    kind = FreeChannel if scenario.time.mode == "realtime" else Channel
+    return kind(leg.name, region, layout, leg.source, leg.target, record.channels[leg.name])
 
 
 def _regions(scenario: Scenario, node: str, legs: Sequence[Leg], channels: Mapping[str, Channel]) -> list[SharedRegion]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
 from typing_extensions import TypedDict
 
+P99_9 = Fraction(999, 10)
 
-def percentile(values: Iterable[int], percent: int) -> int | None:
+
+def percentile(values: Iterable[int], percent: int | Fraction) -> int | None:
     """Return the nearest-rank percentile: the smallest value that at least `percent` % of the values do not exceed.
 
     With the n values in ascending order it is number ceil(percent * n / 100), counted from one (Hyndman & Fan 1996,
@@ -15,7 +18,7 @@ def percentile(values: Iterable[int], percent: int) -> int | None:
 
     Parameters:
         values: any integers, in any order.
-        percent: 1 to 100.
+        percent: above 0, up to 100.
 
     Returns:
         The value, or None when there are none.
@@ -23,17 +26,19 @@ def percentile(values: Iterable[int], percent: int) -> int | None:
     Raises:
         ValueError: `percent` is out of range.
     """
-    if not 1 <= percent <= 100:
-        raise ValueError(f"percent must be 1 to 100, not {percent}")
-    ordered = sorted(values)
-    return ordered[-(-percent * len(ordered) // 100) - 1] if ordered else None
+    if not 0 < percent <= 100:
+        raise ValueError(f"percent must be above 0 and at most 100, not {percent}")
+    return _ranked(sorted(values), percent)
 
 
 class Distribution(TypedDict):
-    """Nearest-rank percentiles in microseconds; None when there is no value."""
+    """Least value, nearest-rank percentiles and maximum in microseconds; None when there is no value."""
 
+    min: float | None
     p50: float | None
+    p95: float | None
     p99: float | None
+    p99_9: float | None
     max: float | None
 
 
@@ -51,23 +56,35 @@ def counts(values: Sequence[int]) -> Counts:
     Parameters:
         values: any integers.
     """
-    p50, p99, most = (percentile(values, percent) for percent in (50, 99, 100))
-    return {"p50": p50, "p99": p99, "max": most}
+    ordered = sorted(values)
+    return {"p50": _ranked(ordered, 50), "p99": _ranked(ordered, 99), "max": _ranked(ordered, 100)}
 
 
-def distribution_us(values_ns: Sequence[int]) -> Distribution:
+def distribution_us(values_ns: Iterable[int]) -> Distribution:
     """Return percentiles of nanosecond values in microseconds.
 
     Parameters:
         values_ns: durations in virtual ns.
 
     Returns:
-        The nearest-rank p50 and p99 and the maximum; each is the float nearest to the exact value.
+        The least value, the nearest-rank p50, p95, p99 and p99.9, and the maximum; each is the float nearest to the
+        exact value.
     """
-    found = counts(values_ns)
-    p50, p99, most = found["p50"], found["p99"], found["max"]
+    ordered = sorted(values_ns)
+
+    def us(percent: int | Fraction) -> float | None:
+        value = _ranked(ordered, percent)
+        return None if value is None else value / 1000
+
     return {
-        "p50": None if p50 is None else p50 / 1000,
-        "p99": None if p99 is None else p99 / 1000,
-        "max": None if most is None else most / 1000,
+        "min": ordered[0] / 1000 if ordered else None,
+        "p50": us(50),
+        "p95": us(95),
+        "p99": us(99),
+        "p99_9": us(P99_9),
+        "max": us(100),
     }
+
+
+def _ranked(ordered: Sequence[int], percent: int | Fraction) -> int | None:
+    return ordered[int(-(-percent * len(ordered) // 100)) - 1] if ordered else None

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from sim.report import charts, pictures, svg
+from sim.report import charts, gantt, health, pictures, svg
 from sim.report.record import ExpectationRecord, PictureRecord, RunRecord
 from sim.report.result import Result, plain
+from sim.report.summary import where
 from sim.report.timeline import timeline
-from sim.report.topology import heat, topology
+from sim.report.topology import heat, hues, topology
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -34,6 +35,8 @@ FRAMES, SCREENS = 6, 60
 PICTURE_BYTES = 2_300_000
 """Of data URIs on the page; the display's pictures are thinned to stay below."""
 LOG_LINES = 80
+STATES = 40
+"""Changes of state of each partition that the page tells one by one."""
 
 
 def page(
@@ -76,6 +79,11 @@ def page(
         charts=charts,
         svg=svg,
         heat=heat,
+        gantt=gantt,
+        hues=hues(record),
+        health=health,
+        eventful=health.eventful(record),
+        most_states=STATES,
     )
 
 
@@ -93,6 +101,7 @@ def _template() -> Template:
     )
     environment.filters |= {"duration": svg.duration, "size": svg.size, "digits": svg.digits, "count": svg.count}
     environment.filters |= {"value": value, "seen": seen, "count_of": count_of}
+    environment.filters |= {"where": where, "percent": percent, "numbered": numbered}
     return environment.get_template("report.html.j2")
 
 
@@ -108,16 +117,29 @@ def value(anything: Any) -> str:
 
 
 def seen(expectation: ExpectationRecord) -> str:
-    """Return the value an expectation saw; a figure whose name ends in ``_us`` as a time with its unit."""
+    """Return the value an expectation saw: of ``..._us`` a time with its unit, beside a percentage a percentage."""
     actual = expectation.actual
-    if isinstance(actual, (int, float)) and not isinstance(actual, bool) and re.search(r"_us\b", expectation.text):
-        return svg.duration(actual * 1000)
+    if isinstance(actual, (int, float)) and not isinstance(actual, bool):
+        if re.search(r"_us\b", expectation.text):
+            return svg.duration(actual * 1000)
+        if expectation.text.endswith("%"):
+            return percent(actual)
     return value(plain(actual))
 
 
 def count_of(things: Sized, noun: str) -> str:
     """Return how many there are, in words: ``1 camera``, ``4 channels``."""
     return f"{svg.count(len(things))}\N{NO-BREAK SPACE}{noun}{'' if len(things) == 1 else 's'}"
+
+
+def numbered(number: int, noun: str) -> str:
+    """Return a number of things in words: ``1 core``, ``2 cores``."""
+    return count_of(range(number), noun)
+
+
+def percent(share: float | None) -> str:
+    """Return a share as a percentage with two decimals, a dash for None: shares are compared with each other."""
+    return "–" if share is None else f"{100 * share:.2f}\N{NO-BREAK SPACE}%"
 
 
 @cache

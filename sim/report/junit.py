@@ -1,4 +1,4 @@
-"""junit.xml: a test case for the run itself and one for each expectation, as CI servers read it.
+"""junit.xml: a test case for the run itself, one for each expectation and one for each partition that is unwell.
 
 Layout: the JUnit schema that Jenkins publishes (github.com/jenkinsci/xunit-plugin, junit-10.xsd).
 """
@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from sim.report.record import ExpectationRecord, RunRecord
 from sim.report.result import plain
+from sim.report.summary import where
 from sim.report.svg import clean
 
 
@@ -24,10 +25,11 @@ def junit(record: RunRecord) -> bytes:
     Returns:
         UTF-8 with an XML declaration.
     """
-    broken = sum(not expectation.passed for expectation in record.expectations)
+    unwell = record.unwell
+    broken = sum(not expectation.passed for expectation in record.expectations) + len(unwell)
     totals = {
         "name": clean(record.scenario),
-        "tests": str(1 + len(record.expectations)),
+        "tests": str(1 + len(record.expectations) + len(unwell)),
         "failures": str(broken),
         "errors": str(int(record.outcome != "completed")),
         "skipped": "0",
@@ -42,6 +44,8 @@ def junit(record: RunRecord) -> bytes:
     _completed(suite, record)
     for expectation in record.expectations:
         _expectation(suite, record.scenario, expectation)
+    for name in unwell:
+        _unwell(suite, record, name)
     indent(suites)
     document: bytes = tostring(suites, encoding="utf-8", xml_declaration=True)
     return document
@@ -62,9 +66,21 @@ def _expectation(suite: Element, scenario: str, expectation: ExpectationRecord) 
     if not expectation.passed:
         lines = [f"expected: {expectation.text}", f"seen: {plain(expectation.actual)}"]
         lines += [f"reason: {expectation.reason}"] if expectation.reason else []
+        lines += [f"evidence: {expectation.evidence}"] if expectation.evidence else []
+        lines += [f"where: {where(expectation)}"] if where(expectation) else []
         lines += [f"why it is expected: {expectation.why}"] if expectation.why else []
         message = expectation.reason or f"expected {expectation.text}, saw {plain(expectation.actual)}"
+        message += f"; {expectation.evidence}" if expectation.evidence else ""
         SubElement(case, "failure", type="expectation", message=clean(message)).text = clean("\n".join(lines))
+
+
+def _unwell(suite: Element, record: RunRecord, name: str) -> None:
+    """Add a partition that did not end well, of which no expectation speaks."""
+    partition = record.partitions[name]
+    case = _case(suite, record.scenario, f"partition {name} is ready", 0.0)
+    message = partition.failed or f"ended {partition.state}"
+    story = [f"{one.t_ns / 1e9:.6f} s {one.state} {one.reason}".rstrip() for one in partition.states]
+    SubElement(case, "failure", type="partition", message=clean(message)).text = clean("\n".join([message, *story]))
 
 
 def _case(suite: Element, scenario: str, name: str, seconds: float) -> Element:

@@ -3,7 +3,8 @@
 Format: "Trace Event Format", Google, 2016 (docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU).
 Every partition and device is a process with a thread per service, and one for the inferences of a microcontroller; all
 channels are one process with an asynchronous track and a counter each; arrows (flow events) lead from the call that
-published a tensor to the call that took it.
+published a tensor to the call that took it. The host is a process with a thread per core that partitions share, and one
+for faults, which are instants across everything; a partition's states are a thread of its own.
 """
 
 from __future__ import annotations
@@ -12,14 +13,18 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
 
+from sim.report.gantt import slices_by_core
+from sim.report.health import eventful
 from sim.report.record import ChannelRecord, MessageRecord, PartitionRecord, RunRecord
 from sim.report.svg import clean
 
 Event = dict[str, Any]
 CHANNELS = 1
 """Process id of the channels; partitions and devices follow."""
-DOORBELLS, LOG, INFERENCE, FIRST_SERVICE = 1, 2, 3, 10
+DOORBELLS, LOG, INFERENCE, STATE, FIRST_SERVICE = 1, 2, 3, 4, 10
 """Thread ids in a partition's process; in a device's process everything is on thread DOORBELLS."""
+FAULTS, FIRST_CORE = 1, 10
+"""Thread ids in the host's process."""
 _ORDER = "MXbnisfeC"
 """Of events at one instant: slices before the flows that bind to them."""
 
@@ -36,6 +41,7 @@ def trace(record: RunRecord) -> dict[str, Any]:
     tracks = _Tracks(record)
     events = [*tracks.names(), *tracks.calls(), *tracks.inferences()]
     events += [*_doorbells(record, tracks), *_logs(record, tracks)]
+    events += [*_host(record, tracks.host), *_states(record, tracks), *_faults(record, tracks.host)]
     for name, channel in record.channels.items():
         events += [*_messages(name, channel, record.virtual_time_ns), *_occupancy(name, channel)]
         events += [*tracks.device_events(name, channel), *tracks.flows(name, channel)]
@@ -55,6 +61,7 @@ class _Tracks:
         self.record = record
         participants = [*record.partitions, *record.devices]
         self.processes = {name: CHANNELS + 1 + index for index, name in enumerate(participants)}
+        self.host = CHANNELS + 1 + len(participants)
         self.threads: dict[str, tuple[int, int]] = {}
         self.spans: dict[str, list[tuple[int, int]]] = {}
         self.inferring = {name: one.mcu for name, one in record.partitions.items() if one.mcu and one.mcu.inferences}
@@ -74,6 +81,8 @@ class _Tracks:
             yield from _name("thread", process, DOORBELLS, "doorbells" if guest else "tensors", 1)
             if guest:
                 yield from _name("thread", process, LOG, "log", 2)
+            if guest and eventful(self.record):
+                yield from _name("thread", process, STATE, "state", 0)
             if name in self.inferring:
                 yield from _name("thread", process, INFERENCE, "inference", 3)
         for end, (process, thread) in self.threads.items():
@@ -172,6 +181,49 @@ def _occupancy(name: str, channel: ChannelRecord) -> Iterator[Event]:
     for t_ns, level in channel.steps():
         yield {"ph": "C", "name": f"{clean(name)} slots in use", "pid": CHANNELS, "tid": 0, "ts": _us(t_ns),
                "args": {"slots": level}}  # fmt: skip
+
+
+def _host(record: RunRecord, process: int) -> Iterator[Event]:
+    """Yield who had which core of the host, a thread for each core."""
+    cores = slices_by_core(record) if record.schedule else {}
+    if cores or record.faults:
+        yield from _name("process", process, 0, "host", -1)
+    if record.faults:
+        yield from _name("thread", process, FAULTS, "faults", 0)
+    for core, bars in cores.items():
+        yield from _name("thread", process, FIRST_CORE + core, f"core {core}", 1 + core)
+        for start_ns, stop_ns, partition in bars:
+            yield {"ph": "X", "name": clean(partition), "cat": "schedule", "pid": process, "tid": FIRST_CORE + core,
+                   "ts": _us(start_ns), "dur": _us(stop_ns - start_ns)}  # fmt: skip
+
+
+def _states(record: RunRecord, tracks: _Tracks) -> Iterator[Event]:
+    """Yield the states of each partition, and an instant where it came to another one."""
+    if not eventful(record):
+        return
+    for name, partition in record.partitions.items():
+        if not partition.states:
+            continue
+        place: Event = {"cat": "state", "pid": tracks.processes[name], "tid": STATE}
+        ends = [*(later.t_ns for later in partition.states[1:]), record.virtual_time_ns]
+        for one, until_ns in zip(partition.states, ends, strict=True):
+            facts = {"reason": clean(one.reason)}
+            yield {"ph": "X", "name": one.state, **place, "ts": _us(one.t_ns), "dur": _us(max(0, until_ns - one.t_ns)),
+                   "args": facts}  # fmt: skip
+            if one is not partition.states[0]:
+                named = f"{clean(name)} {one.state}"
+                yield {"ph": "i", "s": "p", "name": named, **place, "ts": _us(one.t_ns), "args": facts}
+
+
+def _faults(record: RunRecord, process: int) -> Iterator[Event]:
+    """Yield what became of each fault, as instants across everything."""
+    for name, fault in record.faults.items():
+        facts = {"kind": clean(fault.kind), "target": clean(fault.target), "outcome": fault.outcome}
+        times = (("struck", fault.injected_ns), ("noticed", fault.detected_ns), ("well again", fault.recovered_ns))
+        for verb, t_ns in times:
+            if t_ns is not None:
+                yield {"ph": "i", "s": "g", "name": f"{clean(name)} {verb}", "cat": "fault", "pid": process,
+                       "tid": FAULTS, "ts": _us(t_ns), "args": facts | {"detail": clean(fault.detail)}}  # fmt: skip
 
 
 def _doorbells(record: RunRecord, tracks: _Tracks) -> Iterator[Event]:

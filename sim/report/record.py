@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Outcome = Literal["completed", "interrupted", "failed"]
+Health = Literal["booting", "ready", "degraded", "hung", "failed", "restarting", "stopped"]
+FaultOutcome = Literal["pending", "unnoticed", "degraded", "failed", "recovered"]
 Boot = Literal["cold", "warm", "power-on"]
 
 
@@ -92,6 +94,25 @@ class McuRecord:
 
 
 @dataclass(slots=True)
+class SliceRecord:
+    """A stretch of time in which a partition had a core."""
+
+    start_ns: int
+    stop_ns: int
+    core: int
+
+
+@dataclass(slots=True)
+class StateRecord:
+    """A partition came to another state of health."""
+
+    t_ns: int
+    state: Health
+    reason: str = ""
+    """One line; empty where there is nothing to say."""
+
+
+@dataclass(slots=True)
 class PartitionRecord:
     """A guest or a microcontroller over a whole run."""
 
@@ -117,6 +138,22 @@ class PartitionRecord:
     spans: list[Span] = field(default_factory=list)
     mcu: McuRecord | None = None
     """None for a Linux guest."""
+    vcpus: int = 1
+    cores: tuple[int, ...] = ()
+    """Of the host, on which it is scheduled; empty for what has a core of its own."""
+    configured_share: float | None = None
+    """Of its cores, that the schedule promises it; None where none does."""
+    slices: list[SliceRecord] = field(default_factory=list)
+    """When it had a core, merged and ascending; empty where it always has one of its own."""
+    states: list[StateRecord] = field(default_factory=list)
+    restarts: int = 0
+    digest: str = ""
+    """Of the trace lines that tell this partition's own doing."""
+
+    @property
+    def state(self) -> Health:
+        """Its state of health at the end."""
+        return self.states[-1].state if self.states else "ready"
 
 
 @dataclass(slots=True)
@@ -246,6 +283,12 @@ class ChannelRecord:
     consumer: EndCounters = field(default_factory=EndCounters)
     occupancy: list[tuple[int, int]] = field(default_factory=list)
     """Steps (t_ns, slots held from then on); left empty, they are derived from `messages`."""
+    sessions: int = 0
+    """Sessions in which something was sent: more than one where an end has started again."""
+    gaps: int = 0
+    """Sequence numbers that the host never saw: of tensors that a full ring refused, or that came and went unseen."""
+    lost: int = 0
+    """Tensors that were under way when an end of it restarted."""
 
     def steps(self) -> list[tuple[int, int]]:
         """Return the occupancy over time: as recorded, else derived from the messages and kept."""
@@ -291,6 +334,62 @@ class ChannelRecord:
 
 
 @dataclass(slots=True)
+class WindowRecord:
+    """A window of the major frame."""
+
+    partition: str
+    core: int
+    offset_ns: int
+    length_ns: int
+
+
+@dataclass(slots=True)
+class ScheduleRecord:
+    """How the partitions share the host's cores."""
+
+    policy: str
+    cores: int
+    major_frame_ns: int | None = None
+    context_switch_ns: int = 0
+    windows: list[WindowRecord] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class FaultRecord:
+    """A fault of the scenario and what came of it."""
+
+    kind: str
+    target: str
+    """The partition, device or channel that it strikes."""
+    at_ns: int | None = None
+    """When it was to strike; None: at an event."""
+    injected_ns: int | None = None
+    detected_ns: int | None = None
+    """When the host noticed that something is wrong."""
+    recovered_ns: int | None = None
+    """When everything that it had harmed was well again."""
+    outcome: FaultOutcome = "pending"
+    detail: str = ""
+    """One line: what was done, and how it was noticed."""
+
+
+@dataclass(slots=True)
+class PathRecord:
+    """Data on its way from a source to a target over any number of channels."""
+
+    source: str
+    target: str
+    channels: tuple[str, ...] = ()
+    """On the way, in order."""
+    arrivals: list[tuple[int, int, int]] = field(default_factory=list)
+    """Of each arrival: (t_ns, age_ns of the sensor sample that it descends from, number of that sample)."""
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    """Samples that set out and never arrived though a later one did: (number, t_ns of the sample)."""
+    deadline_ns: int | None = None
+    """Age from which on an arrival is late."""
+
+
+@dataclass(slots=True)
 class ExpectationRecord:
     """One expectation of the scenario and what came of it."""
 
@@ -302,6 +401,14 @@ class ExpectationRecord:
     """One sentence: why it failed, or what was compared."""
     why: str = ""
     """The scenario's own comment on why it is expected."""
+    figure: str = ""
+    """Dotted path of the figure in result.json."""
+    seen_ns: int | None = None
+    """When what it fails for happened; None where it holds, or where it is of no one moment."""
+    trace_line: int | None = None
+    """Line of trace.log, counted from 1, where that is told."""
+    evidence: str = ""
+    """One line: what happened then, such as the worst message."""
 
 
 @dataclass(slots=True)
@@ -360,6 +467,10 @@ class RunRecord:
     """By the microcontroller that each leads to; as participants they are among the devices too."""
     channels: dict[str, ChannelRecord] = field(default_factory=dict)
     doorbells: list[DoorbellRecord] = field(default_factory=list)
+    schedule: ScheduleRecord | None = None
+    """None where every partition has a core of its own."""
+    faults: dict[str, FaultRecord] = field(default_factory=dict)
+    paths: dict[str, PathRecord] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     """By name. In a metric, ``confusion`` (rows truth, columns predicted) with ``labels`` is drawn as a heat map and
     ``history`` [[t_ns, value], ...] as a line; everything else is shown as it is."""
@@ -375,6 +486,16 @@ class RunRecord:
 
     @property
     def passed(self) -> bool:
-        """Whether the run completed, no partition failed and every expectation held."""
-        sound = self.outcome == "completed" and not any(each.failed for each in self.partitions.values())
-        return sound and all(expectation.passed for expectation in self.expectations)
+        """Whether the run completed, every expectation held, and every partition is well or judged by one of them."""
+        return self.outcome == "completed" and not self.unwell and all(each.passed for each in self.expectations)
+
+    @property
+    def unwell(self) -> tuple[str, ...]:
+        """Partitions that failed or did not end ready, and of whose state or failure no expectation speaks."""
+        judged = {expectation.figure for expectation in self.expectations}
+        return tuple(
+            name
+            for name, partition in self.partitions.items()
+            if (partition.failed or partition.state != "ready")
+            and judged.isdisjoint((f"partitions.{name}.state", f"partitions.{name}.failed"))
+        )

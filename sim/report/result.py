@@ -16,7 +16,17 @@ from typing_extensions import TypedDict
 
 from sim.report.distribution import Distribution, distribution_us
 from sim.report.microcontroller import LinkResult, McuResult, link_result, mcu_result
-from sim.report.record import ChannelRecord, ExpectationRecord, PartitionRecord, RunRecord
+from sim.report.record import ChannelRecord, ExpectationRecord, Health, Outcome, PartitionRecord, RunRecord
+from sim.report.system import (
+    FaultResult,
+    PathResult,
+    ScheduleResult,
+    fault_result,
+    intervals,
+    path_result,
+    schedule_result,
+    scheduled_share,
+)
 
 VERSION = 1
 WALL_KEYS = ("wall_s", "boot", "wall")
@@ -52,10 +62,15 @@ class ChannelResult(TypedDict):
     messages: int
     delivered: int
     dropped: int
+    sessions: int
+    gaps: int
+    lost: int
+    rate_hz: float
     occupancy_max: int
     occupancy_mean: float
     latency_us: Distribution
     age_us: Distribution
+    interval_us: Distribution
     producer: dict[str, int]
     consumer: dict[str, int]
 
@@ -65,6 +80,14 @@ class ServiceResult(TypedDict):
 
     calls: int
     duration_us: Distribution
+
+
+class StateResult(TypedDict):
+    """A partition came to another state of health."""
+
+    t_us: float
+    state: Health
+    reason: str
 
 
 class PartitionResult(TypedDict):
@@ -77,10 +100,19 @@ class PartitionResult(TypedDict):
     services: dict[str, ServiceResult]
     grants: int
     instructions: int | None
+    vcpus: int
+    cores: list[int]
     busy_share: float | None
+    cpu_share: float | None
+    configured_share: float | None
+    scheduled_share: float | None
     doorbells_sent: int
     doorbells_received: int
+    state: Health
+    states: list[StateResult]
+    restarts: int
     failed: str | None
+    digest: str
 
 
 class DeviceResult(TypedDict):
@@ -100,6 +132,9 @@ class ExpectationResult(TypedDict):
     actual: Any
     reason: str
     why: str
+    seen_us: float | None
+    trace_line: int | None
+    evidence: str
 
 
 class Result(TypedDict):
@@ -108,7 +143,7 @@ class Result(TypedDict):
     version: int
     scenario: str
     scenario_file: str
-    outcome: str
+    outcome: Outcome
     reason: str
     passed: bool
     digest: str
@@ -124,6 +159,9 @@ class Result(TypedDict):
     microcontrollers: dict[str, McuResult]
     links: dict[str, LinkResult]
     devices: dict[str, DeviceResult]
+    paths: dict[str, PathResult]
+    schedule: ScheduleResult | None
+    faults: dict[str, FaultResult]
     doorbells: int
     environment: dict[str, Any]
     notes: list[str]
@@ -174,6 +212,9 @@ def result(record: RunRecord) -> Result:
             }
             for name, device in record.devices.items()
         },
+        "paths": {name: path_result(path) for name, path in record.paths.items()},
+        "schedule": schedule_result(record.schedule) if record.schedule else None,
+        "faults": {name: fault_result(fault) for name, fault in record.faults.items()},
         "doorbells": len(record.doorbells),
         "environment": plain(record.environment),
         "notes": list(record.notes),
@@ -252,16 +293,22 @@ def _channel(channel: ChannelRecord, end_ns: int) -> ChannelResult:
         "messages": channel.published,
         "delivered": len(latencies),
         "dropped": channel.dropped,
+        "sessions": channel.sessions,
+        "gaps": channel.gaps,
+        "lost": channel.lost,
+        "rate_hz": len(latencies) * 1e9 / end_ns if end_ns else 0.0,
         "occupancy_max": channel.occupancy_max,
         "occupancy_mean": channel.occupancy_mean(end_ns),
         "latency_us": distribution_us(latencies),
         "age_us": distribution_us(channel.ages_ns),
+        "interval_us": distribution_us(intervals(one.taken_ns for one in channel.messages if one.taken_ns is not None)),
         "producer": asdict(channel.producer),
         "consumer": asdict(channel.consumer),
     }
 
 
 def _partition(partition: PartitionRecord, end_ns: int) -> PartitionResult:
+    busy = partition.busy_ns / end_ns if partition.busy_ns is not None and end_ns else None
     return {
         "machine": partition.machine,
         "backend": partition.backend,
@@ -270,10 +317,19 @@ def _partition(partition: PartitionRecord, end_ns: int) -> PartitionResult:
         "services": services(partition),
         "grants": partition.grants,
         "instructions": partition.instructions,
-        "busy_share": partition.busy_ns / end_ns if partition.busy_ns is not None and end_ns else None,
+        "vcpus": partition.vcpus,
+        "cores": list(partition.cores),
+        "busy_share": busy,
+        "cpu_share": None if busy is None else busy / partition.vcpus,
+        "configured_share": partition.configured_share,
+        "scheduled_share": scheduled_share(partition, end_ns),
         "doorbells_sent": partition.doorbells_sent,
         "doorbells_received": partition.doorbells_received,
+        "state": partition.state,
+        "states": [{"t_us": one.t_ns / 1000, "state": one.state, "reason": one.reason} for one in partition.states],
+        "restarts": partition.restarts,
         "failed": partition.failed,
+        "digest": partition.digest,
     }
 
 
@@ -284,6 +340,9 @@ def _expectation(expectation: ExpectationRecord) -> ExpectationResult:
         "actual": plain(expectation.actual),
         "reason": expectation.reason,
         "why": expectation.why,
+        "seen_us": None if expectation.seen_ns is None else expectation.seen_ns / 1000,
+        "trace_line": expectation.trace_line,
+        "evidence": expectation.evidence,
     }
 
 

@@ -13,6 +13,8 @@ from sim.report import svg
 from sim.report.record import ChannelRecord, RunRecord
 
 BOX_WIDTH, GAP, ROW, HEADER, MARGIN = 190.0, 212.0, 52.0, 62.0, 12.0
+BULGE = 56.0
+"""How far an arrow that leads back swings out beside its boxes."""
 NARROW, FEW = 164.0, 4
 """Gap between layers where there are more than a few, so that texts stay legible when the drawing fits a page."""
 SPACING, BELOW = 34.0, 40.0
@@ -80,6 +82,7 @@ def topology(record: RunRecord) -> Markup:
     boxes, arrows = _system(record)
     columns = _columns(boxes, arrows)
     width, height = _place(columns)
+    width = _make_room(boxes, arrows, width)
     drawn = [*_draw_arrows(boxes, arrows, record.virtual_time_ns, height), *map(_draw_box, boxes.values())]
     backward = sum(arrow.backward for arrow in arrows)
     height += BELOW * backward + (MARGIN if backward else 0)
@@ -90,6 +93,12 @@ def flow_order(record: RunRecord) -> list[str]:
     """Return the names of all partitions and devices in the order in which data flows through them."""
     boxes, _ = _system(record)
     return sorted(boxes, key=lambda name: boxes[name].layer)
+
+
+def hues(record: RunRecord) -> dict[str, int]:
+    """Return the colour of each partition and device, the number of one of six; partitions come first."""
+    order = sorted(flow_order(record), key=lambda name: name not in record.partitions)
+    return {name: index % 6 for index, name in enumerate(order)}
 
 
 def heat(share: float) -> int:
@@ -200,6 +209,16 @@ def _place(columns: list[list[Box]]) -> tuple[float, float]:
             y += box.height + SPACING
     width = len(columns) * BOX_WIDTH + (len(columns) - 1) * gap
     return width + 2 * MARGIN, tallest + 2 * MARGIN
+
+
+def _make_room(boxes: dict[str, Box], arrows: list[Arrow], width: float) -> float:
+    """Move the boxes to where arrows that lead back from the last column or to the first one fit; return the width."""
+    back = [arrow for arrow in arrows if arrow.backward]
+    left = BULGE * (min((boxes[arrow.target].x for arrow in back), default=math.inf) <= MARGIN)
+    right = BULGE * (max((boxes[arrow.source].x for arrow in back), default=-math.inf) >= width - MARGIN - BOX_WIDTH)
+    for box in boxes.values():
+        box.x += left
+    return width + left + right
 
 
 def _ports(boxes: dict[str, Box], arrows: list[Arrow]) -> Iterator[tuple[Arrow, list[tuple[float, float]]]]:

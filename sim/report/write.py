@@ -52,7 +52,7 @@ def write(record: RunRecord, folder: Path, figures: Result | None = None) -> Rep
         ValueError: a picture has neither pixels nor a file.
     """
     figures = figures or result(record)
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    (folder / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "frames").mkdir(exist_ok=True)
     logs = _logs(record.partitions, folder)
     _frames(record, folder / "frames")

@@ -125,6 +125,15 @@ def find_firmware(value: object, folders: Iterable[Path]) -> File:
     return _one_file(find_file(value, folders), "firmware")
 
 
+def find_boot_file(value: object, folders: Iterable[Path]) -> File:
+    """Return the kernel, initial RAM file system or root file system of this name.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    return _one_file(find_file(value, folders), "what is booted")
+
+
 def _one_file(found: File, what: str) -> File:
     if not found.path.is_file():
         raise ValueError(f"{shown(found.text)} is a folder; {what} is one file")

@@ -11,12 +11,15 @@ from pydantic import AfterValidator, Field, model_validator
 
 from guests.service import TensorType
 from sim.scenario.devices import Device
+from sim.scenario.faults import Fault
 from sim.scenario.metrics import Metric
 from sim.scenario.partitions import LinuxPartition as LinuxPartition
 from sim.scenario.partitions import McuPartition as McuPartition
 from sim.scenario.partitions import Partition
-from sim.scenario.ports import Endpoint, parse_endpoint
-from sim.scenario.types import Duration, Memory, Name, Section, TensorText, Written
+from sim.scenario.paths import DataPath
+from sim.scenario.ports import End
+from sim.scenario.schedule import Scheduler
+from sim.scenario.types import Duration, Memory, Name, Section, TensorText
 
 DEPTHS = tuple(1 << bit for bit in range(1, 16))
 """Possible depths of a ring: powers of two up to VIRTIO 1.2's largest queue (section 2.7)."""
@@ -31,21 +34,13 @@ def _depth(depth: int) -> int:
     return depth
 
 
-End = Annotated[
-    Endpoint,
-    Written(
-        parse_endpoint,
-        str,
-        r"^\s*[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,2}\s*$",
-        ("perception.detector.frame", "perception.detector", "front_camera"),
-    ),
-]
-
-
 class Time(Section):
     """Virtual time of the run."""
 
-    mode: Literal["virtual"] = Field(default="virtual", description="`virtual`: lockstep, repeatable to the bit.")
+    mode: Literal["virtual", "realtime"] = Field(
+        default="virtual",
+        description="`virtual`: lockstep, repeatable to the bit. `realtime`: free-running, by the wall clock.",
+    )
     quantum_ns: Duration = Field(
         default=1_000_000, alias="quantum", description="Length of a lockstep grant, and the error bound of latencies."
     )
@@ -55,11 +50,22 @@ class Time(Section):
 class Host(Section):
     """The simulated machine that carries the partitions."""
 
-    cores: int = Field(default=1, ge=1, le=64, description="Physical CPUs of the host.")
+    cores: int | None = Field(
+        default=None, ge=1, le=64, description="Cores that Linux guests share; as many as they need if left out."
+    )
+    scheduler: Scheduler = Field(default=Scheduler(), description="Who has which core when.")
     memory_bytes: Memory | None = Field(
         default=None,
         alias="memory",
         description="Memory that all Linux guests and channels share; unlimited if left out.",
+    )
+    launcher: Literal["direct", "libvirt"] = Field(
+        default="direct", description="Starts the Linux guests: the simulator itself, or libvirt on this computer."
+    )
+    libvirt_uri: str | None = Field(
+        default=None,
+        min_length=1,
+        description="libvirt's connection; LIBVIRT_DEFAULT_URI, else libvirt's own choice, if left out.",
     )
 
 
@@ -106,6 +112,8 @@ class Scenario(Section):
     partitions: dict[Name, Partition] = Field(min_length=1, description="The guests and microcontrollers.")
     devices: dict[Name, Device] = Field(default_factory=dict, description="What the host itself plays.")
     channels: dict[Name, Channel] = Field(default_factory=dict, description="Who sends tensors to whom.")
+    faults: dict[Name, Fault] = Field(default_factory=dict, description="What goes wrong.")
+    paths: dict[Name, DataPath] = Field(default_factory=dict, description="Data to follow from a sensor to its use.")
     metrics: dict[Name, Metric] = Field(default_factory=dict, description="Figures to compute from channels.")
     expectations: tuple[Expectation, ...] = Field(
         default=(),
@@ -118,6 +126,11 @@ class Scenario(Section):
     def linux_guests(self) -> dict[str, LinuxPartition]:
         """The partitions that are Linux guests, by name."""
         return {name: each for name, each in self.partitions.items() if isinstance(each, LinuxPartition)}
+
+    @property
+    def served_guests(self) -> dict[str, LinuxPartition]:
+        """The Linux guests that boot the simulator's image, whose agent runs services."""
+        return {name: guest for name, guest in self.linux_guests.items() if guest.boot is None}
 
     @property
     def microcontrollers(self) -> dict[str, McuPartition]:

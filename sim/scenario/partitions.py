@@ -10,8 +10,10 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from machines import boards
 from machines.native.link_timing import KINDS
+from sim.scenario.boot import Boot
 from sim.scenario.files import File, Program
 from sim.scenario.problem import advice, nearest
+from sim.scenario.schedule import Schedule
 from sim.scenario.types import (
     Duration,
     FirmwareFile,
@@ -62,7 +64,18 @@ class Service(Section):
         return self.run
 
 
-class LinuxPartition(Section):
+class _Partition(Section):
+    """What a Linux guest and a microcontroller have in common: what is done when they fail."""
+
+    on_failure: Literal["stop", "restart", "restart_cold", "fail_run"] = Field(
+        default="stop",
+        description="When it hangs or fails: go on without it, start it again (from its snapshot, or from power-on), "
+        "or end the run.",
+    )
+    restarts: int = Field(default=3, ge=0, le=1000, description="How often it is started again at most.")
+
+
+class LinuxPartition(_Partition):
     """A Linux guest with its resources, where `machine` is a Linux board."""
 
     kind: ClassVar[Literal["linux"]] = "linux"
@@ -70,14 +83,37 @@ class LinuxPartition(Section):
         "backend": "a Linux guest always runs on QEMU; leave it out",
         "firmware": "a Linux guest runs services in Python; add services: {name: {run: file.py:Callable}}",
         "link": "a Linux guest shares memory with its channels; leave it out",
-        "watchdog": "only microcontrollers have one; leave it out",
     }
     """What to say of keys that the other kind of partition has."""
 
     machine: Machine = _machine_field("linux")
     memory_bytes: Memory = Field(alias="memory", description="Memory of the guest.")
     speed_mips: Speed = Field(
-        alias="speed", description="Instructions per virtual second; one that the board reaches exactly."
+        alias="speed",
+        description="Instructions per virtual second; one that its board does not have is reached by pauses.",
+    )
+    vcpus: int = Field(default=1, ge=1, le=8, description="Processors of the guest; they share its speed.")
+    schedule: Schedule = Field(
+        default=Schedule(), description="Its part of the cores of the host, see `host.scheduler`."
+    )
+    boot: Boot | None = Field(
+        default=None, description="Software of your own, which boots within the run; it has no services then."
+    )
+    gdb: int | None = Field(
+        default=None,
+        ge=1024,
+        le=65535,
+        description="Port of this computer at which it waits for a debugger (`target remote :1234`), which starts it.",
+    )
+    watchdog_ns: Duration | None = Field(
+        default=None,
+        alias="watchdog",
+        description="It hangs when its agent does not answer for so long. Nobody asks it if left out.",
+    )
+    heartbeat_ns: Duration | None = Field(
+        default=None,
+        alias="heartbeat",
+        description="How often its agent is asked; a quarter of `watchdog` if left out.",
     )
     services: dict[Name, Service] = Field(default_factory=dict, description="What runs on it.")
 
@@ -89,9 +125,20 @@ class LinuxPartition(Section):
         return board
 
     @property
+    def machine_mips(self) -> Fraction:
+        """Speed of the emulated machine: the one of its board that is nearest above `speed_mips`."""
+        above = [speed for speed in self.board.speeds_mips if speed >= self.speed_mips]
+        return min(above, default=self.board.speeds_mips[0])
+
+    @property
+    def duty(self) -> Fraction:
+        """Share of its time that the machine executes, so that `speed_mips` come out."""
+        return self.speed_mips / self.machine_mips
+
+    @property
     def icount_shift(self) -> int:
-        """N of QEMU's ``-icount shift=N`` for its speed."""
-        return self.board.icount_shift(self.speed_mips)
+        """N of QEMU's ``-icount shift=N`` for its machine's speed."""
+        return self.board.icount_shift(self.machine_mips)
 
     @property
     def service_names(self) -> tuple[str, ...]:
@@ -150,11 +197,16 @@ class Link(Section):
     )
 
 
-class McuPartition(Section):
+class McuPartition(_Partition):
     """A microcontroller that runs bare-metal firmware, where `machine` is a microcontroller board."""
 
     kind: ClassVar[Literal["mcu"]] = "mcu"
-    foreign: ClassVar[Mapping[str, str]] = {"memory": "a microcontroller has the memory of its board; leave it out"}
+    foreign: ClassVar[Mapping[str, str]] = {
+        "memory": "a microcontroller has the memory of its board; leave it out",
+        "vcpus": "a microcontroller has the cores of its board; leave it out",
+        "schedule": "a microcontroller has a core of its own; leave it out",
+        "heartbeat": "a microcontroller's main loop is its heartbeat; leave it out",
+    }
     """What to say of keys that the other kind of partition has."""
 
     machine: Machine = _machine_field("mcu")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from guests.service import TensorType
+from sim.scenario.types import Written
 from sim.scenario.units import shown
 
 
@@ -43,6 +44,16 @@ def parse_endpoint(value: object) -> Endpoint:
         raise ValueError(f"{shown(value)} is no end of a channel; write partition.service.port or a device's name")
     return Endpoint(*value.strip().split("."))
 
+
+End = Annotated[
+    Endpoint,
+    Written(
+        parse_endpoint,
+        str,
+        r"^\s*[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,2}\s*$",
+        ("perception.detector.frame", "perception.detector", "front_camera"),
+    ),
+]
 
 Direction = Literal["input", "output"]
 

@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from guests.service import ITEM_BYTES, TensorType
 from sim.scenario import units
-from sim.scenario.files import File, Program, find_firmware, find_program, find_setting, find_source
+from sim.scenario.files import File, Program, find_boot_file, find_firmware, find_program, find_setting, find_source
 
 
 class Section(BaseModel):
@@ -194,6 +194,9 @@ SourceFile = Annotated[
 
 FirmwareFile = Annotated[File, Found(find_firmware, {"type": "string", "examples": ["build/my.elf"]})]
 """A program of a microcontroller."""
+
+BootFile = Annotated[File, Found(find_boot_file, {"type": "string", "examples": ["build/bzImage"]})]
+"""A file that a machine boots from."""
 
 SettingValue = Annotated[
     Any,

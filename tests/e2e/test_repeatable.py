@@ -94,7 +94,7 @@ def test_result_has_what_was_promised(ivi: Finished) -> None:
     assert inferences["instructions"]["max"] > 10_000
     for channel in figures["channels"].values():
         assert {"messages", "dropped", "occupancy_max", "occupancy_mean", "latency_us"} <= set(channel)
-        assert set(channel["latency_us"]) == {"p50", "p99", "max"}
+        assert {"p50", "p99", "max"} <= set(channel["latency_us"])
     assert figures["channels"]["detections"]["messages"] >= 8
     environment = json.dumps(figures["environment"])
     for word in ("QEMU emulator version", "kernel", "image", "labwired", "firmware safety", "firmware cabin"):

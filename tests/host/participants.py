@@ -12,7 +12,7 @@ import numpy as np
 
 from machines.errors import ParticipantFailed
 from machines.memory import SharedRegion
-from machines.participant import NEVER_NS, State
+from machines.participant import NEVER_NS, Slice, State
 from sim.host.channel import Channel, End
 from sim.host.executive import Executive
 from sim.host.trace import Trace
@@ -72,7 +72,7 @@ class Guest:
     def wake_ns(self) -> int:
         return self.at_ns if self.eager else self._agenda[0][0] if self._agenda else NEVER_NS
 
-    def grant(self, until_ns: int) -> None:
+    def grant(self, until_ns: int, executing: Slice | None = None) -> None:
         assert until_ns >= self.at_ns, "time goes on only"
         self.journal.append(f"grant {self.name}")
         self.granted.append(until_ns)

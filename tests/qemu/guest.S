@@ -21,6 +21,13 @@ _start:
     cli
 1:  hlt
     jmp 1b
+#elif defined(RESET)
+    movw $0xcf9, %dx            /* the chipset's reset register: full reset */
+    movb $6, %al
+    outb %al, %dx
+1:  jmp 1b
+#elif defined(WAKE)
+#include "wake.S"
 #else
 1:  movl $10000, %ecx
 2:  loop 2b

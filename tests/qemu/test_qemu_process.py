@@ -11,20 +11,16 @@ from tiny_machine import build
 from machines.errors import EnvironmentLacks, ParticipantFailed
 from machines.qemu import plugin
 from machines.qemu.binary import QemuBinary
+from machines.qemu.limits import Limits
 from machines.qemu.process import QemuProcess
 
 SYMBOLS = [
-    "qemu_clock_get_ns",
-    "timer_init_full",
-    "timer_mod_ns",
-    "qemu_clock_deadline_ns_all",
-    "all_cpu_threads_idle",
-    "icount_get_raw",
-    "qemu_get_cpu",
-    "async_run_on_cpu",
-    "bql_lock_impl",
-    "bql_unlock",
-]
+    "qemu_clock_get_ns", "timer_init_full", "timer_mod_ns", "timer_del", "qemu_clock_deadline_ns_all",
+    "icount_get_raw", "qemu_shutdown_requested_get", "qemu_get_cpu", "async_run_on_cpu", "bql_lock_impl", "bql_unlock",
+    "current_cpu", "qemu_get_cpu", "cpu_stop_current", "qemu_wait_io_event_common", "cpu_resume",
+    "process_queued_cpu_work", "all_cpu_threads_idle", "runstate_is_running", "icount_start_warp_timer",
+    "qemu_clock_run_timers",
+]  # fmt: skip
 SLEEP_SYMBOLS = [
     "qemu_get_cpu", "icount_update", "qemu_plugin_tb_n_insns", "qemu_plugin_tb_get_insn", "qemu_plugin_insn_size",
     "qemu_plugin_insn_haddr", "qemu_plugin_register_vcpu_insn_exec_cb",
@@ -55,7 +51,7 @@ def script(folder: Path, text: str) -> QemuBinary:
 
 
 def start(folder: Path, binary: QemuBinary, *arguments: str) -> QemuProcess:
-    return QemuProcess("guest", binary, arguments, [], folder / "messages.log")
+    return QemuProcess("guest", binary, arguments, [], folder / "messages.log", Limits(1 << 30, 1 << 20, 64))
 
 
 FAILURE = ParticipantFailed("guest", "QEMU ended")

@@ -161,3 +161,17 @@ def test_times_have_the_unit_that_suits_them(t_ns: int | None, shown: str) -> No
 def test_sizes_and_counts() -> None:
     assert [svg.size(number) for number in (384, 20_480, 3_702_784)] == ["384\u00a0B", "20\u00a0KiB", "3.53\u00a0MiB"]
     assert svg.count(4_310_221_870) == "4\u202f310\u202f221\u202f870"
+
+
+def test_arrows_that_lead_back_stay_within_the_drawing() -> None:
+    record = RunRecord("loop", virtual_time_ns=10**9)
+    record.partitions = {name: PartitionRecord("linux-x86_64", "qemu", 1 << 28, 500.0) for name in ("here", "there")}
+    for name, ends in {"ping": ("here.a.x", "there.b.y"), "pong": ("there.b.x", "here.a.y")}.items():
+        record.channels[name] = ChannelRecord(*ends, "uint8", (1,), 4, "block", 0)
+    drawing = parsed(topology(record))
+    width = float(drawing.get("width", ""))
+    (back,) = [
+        path.get("d", "") for path in drawing.iter("path") if "H" in path.get("d", "") and path.findtext("title")
+    ]
+    begin, end = float(back[1:].split()[0]), float(back.split()[-2])
+    assert begin + 0.75 * 70 <= width and end - 0.75 * 70 >= 0, "a Bezier curve swings out by 3/4 of its control points"

@@ -20,6 +20,7 @@ from sim.report.timeline import timeline
 
 from .microcontrollers import sample_with_microcontrollers
 from .sample import HOSTILE, sample
+from .schedule import sample_with_schedule
 
 LOADS = {"src", "href", "action", "data", "poster", "srcset", "xlink:href", "formaction", "background"}
 
@@ -164,6 +165,7 @@ def test_a_run_that_never_began_has_a_page(outcome: str) -> None:
 def test_numbers_as_people_read_them() -> None:
     assert seen(ExpectationRecord("channels.a.latency_us.p99 <= 40ms", True, 12500.0)) == "12.5\u00a0ms"
     assert seen(ExpectationRecord("metrics.a >= 1", True, 12500)) == "12\u202f500"
+    assert seen(ExpectationRecord("partitions.a.cpu_share == 50% +- 1%", True, 0.4987)) == "49.87\u00a0%"
     assert (value(True), value(None), value(0.78126)) == ("yes", "–", "0.781")
     assert (count_of([1], "line"), count_of([], "line")) == ("1\u00a0line", "0\u00a0lines")
 
@@ -172,8 +174,14 @@ def test_numbers_as_people_read_them() -> None:
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
 @pytest.mark.parametrize(
     "record",
-    [sample(frames=60, pictures=2), hostile_record(), sample_with_microcontrollers(frames=60)],
-    ids=["honest", "hostile", "microcontrollers"],
+    [
+        sample(frames=60, pictures=2),
+        hostile_record(),
+        sample_with_microcontrollers(frames=60),
+        sample_with_schedule(),
+        sample_with_schedule(hostile=True),
+    ],
+    ids=["honest", "hostile", "microcontrollers", "schedule", "hostile schedule"],
 )
 def test_a_browser_runs_the_page_without_complaint(record: RunRecord, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text(rendered(record), encoding="utf-8")

@@ -57,4 +57,4 @@ def test_guests_cannot_break_the_file() -> None:
     assert failure is not None and error is not None
     assert "</script><script>alert('x')" in (failure.get("message") or "")
     assert "\x1b" not in ElementTree.tostring(root, encoding="unicode")
-    assert len(root.findall(".//testcase")) == 1 + len(record.expectations)
+    assert len(root.findall(".//testcase")) == 1 + len(record.expectations) + len(record.unwell)

@@ -13,6 +13,7 @@ from sim.report.record import RunRecord
 
 from .microcontrollers import sample_with_microcontrollers
 from .sample import sample
+from .schedule import sample_with_schedule
 
 Event = dict[str, Any]
 REQUIRED = {
@@ -24,9 +25,14 @@ REQUIRED = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["plain", "hostile", "microcontrollers", "hostile microcontrollers"])
+@pytest.fixture(
+    scope="module",
+    params=["plain", "hostile", "microcontrollers", "hostile microcontrollers", "schedule", "hostile schedule"],
+)
 def record(request: pytest.FixtureRequest) -> RunRecord:
     hostile = request.param.startswith("hostile")
+    if request.param.endswith("schedule"):
+        return sample_with_schedule(hostile=hostile)
     if request.param.endswith("microcontrollers"):
         return sample_with_microcontrollers(hostile=hostile)
     return sample(pictures=0, hostile=hostile)
@@ -55,7 +61,8 @@ def test_every_event_has_what_its_phase_requires(events: list[Event]) -> None:
 def test_every_track_has_a_name(events: list[Event], record: RunRecord) -> None:
     processes = {event["pid"]: event["args"]["name"] for event in events if event["name"] == "process_name"}
     threads = {(event["pid"], event["tid"]) for event in events if event["name"] == "thread_name"}
-    assert len(set(processes.values())) == 1 + len(record.partitions) + len(record.devices)
+    hosts = int(record.schedule is not None or bool(record.faults))
+    assert len(set(processes.values())) == 1 + len(record.partitions) + len(record.devices) + hosts
     for event in events:
         assert event["pid"] in processes
         if event["ph"] in "Xisf":

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.report.distribution import percentile
+from sim.report.distribution import P99_9, percentile
 from sim.report.record import ChannelRecord, ExpectationRecord, MessageRecord, RunRecord, occupancy_steps
 
 
@@ -27,11 +27,13 @@ def test_percentile_by_hand() -> None:
     assert percentile(range(1, 301), 99) == 297
     assert percentile([7], 1) == percentile([7], 100) == 7
     assert percentile([], 50) is None
+    assert percentile(range(1, 2001), P99_9) == 1998
+    assert percentile(range(1, 101), P99_9) == 100
 
 
 @pytest.mark.parametrize("percent", [0, 101, -1])
 def test_percentile_refuses_what_is_no_percent(percent: int) -> None:
-    with pytest.raises(ValueError, match="1 to 100"):
+    with pytest.raises(ValueError, match="above 0 and at most 100"):
         percentile([1], percent)
 
 

@@ -25,7 +25,7 @@ def test_result_has_what_a_program_may_rely_on() -> None:
     assert figures["version"] == VERSION
     frames = figures["channels"]["frames"]
     assert frames.keys() >= {"messages", "dropped", "occupancy_max", "occupancy_mean", "latency_us"}
-    assert frames["latency_us"].keys() == {"p50", "p99", "max"}
+    assert frames["latency_us"].keys() == {"min", "p50", "p95", "p99", "p99_9", "max"}
     assert figures["boot"]["perception"] == {"kind": "warm", "seconds": 0.171}
 
 

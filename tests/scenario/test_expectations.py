@@ -18,12 +18,13 @@ RESULT: dict[str, Any] = {
         "frames": {
             "messages": 300,
             "dropped": 0,
+            "rate_hz": 29.8,
             "latency_us": {"p50": 500.0, "p99": 1000.0, "max": None},
             "shape": [1],
         }
     },
     "metrics": {"detection": {"mean_iou": 0.71, "nan": math.nan}},
-    "partitions": {"cockpit": {"failed": None, "state": "ready", "up": True}},
+    "partitions": {"cockpit": {"failed": None, "state": "ready", "up": True, "share": 0.51}},
 }
 
 
@@ -53,6 +54,23 @@ RESULT: dict[str, Any] = {
         ("partitions.cockpit.up == true", True),
         ("partitions.cockpit.up == 1", False),
         ("channels.frames.dropped == false", False),
+        ("channels.frames.rate_hz >= 29.5Hz", True),
+        ("partitions.cockpit.share == 50% +- 1%", True),
+        ("partitions.cockpit.share == 50% ± 1%", True),
+        ("partitions.cockpit.share == 50% +- 0.9%", False),
+        ("partitions.cockpit.share != 50% +- 0.9%", True),
+        ("channels.frames.latency_us.p99 == 1.1ms +- 100us", True),
+        ("channels.frames.latency_us.p99 == 1.1ms +- 99us", False),
+        ("channels.frames.latency_us.max == 1ms +- 1s", False),
+        ("partitions.cockpit.failed == 1 +- 1", False),
+        ("partitions.cockpit.state contains 'ead'", True),
+        ("partitions.cockpit.state lacks ead", False),
+        ("partitions.cockpit.state matches /^r.*y$/", True),
+        ("partitions.cockpit.state matches /READY/", False),
+        ("partitions.cockpit.state matches /READY/i", True),
+        ("partitions.cockpit.failed lacks panic", True),
+        ("partitions.cockpit.failed contains panic", False),
+        ("channels.frames.dropped contains 0", False),
     ],
 )
 def test_outcome(text: str, passed: bool) -> None:
@@ -74,6 +92,10 @@ def test_outcome(text: str, passed: bool) -> None:
         ("channels.frames.latency_us.p99 <= 500us", "channels.frames.latency_us.p99 is 1000us, expected <= 500us"),
         ("metrics.detection.mean_iou >= 0.8", "metrics.detection.mean_iou is 0.71, expected >= 0.8"),
         ("partitions.cockpit.failed == true", "partitions.cockpit.failed is null, expected == true"),
+        ("partitions.cockpit.share == 40% +- 5%", "partitions.cockpit.share is 51%, expected == 40% +- 5%"),
+        ("partitions.cockpit.state lacks ready", 'partitions.cockpit.state is ready, expected without "ready"'),
+        ("partitions.cockpit.state matches /up/", "partitions.cockpit.state is ready, expected with /up/"),
+        ("channels.frames.dropped contains 0", "channels.frames.dropped is 0, which is no text to look into"),
     ],
 )
 def test_reason_of_a_failure(text: str, reason: str) -> None:
@@ -101,6 +123,17 @@ def test_several_keep_their_order_and_values() -> None:
         ("channels.frames.latency_us.p99 <= 40msec", "unknown unit 'msec'"),
         ("partitions.cockpit.state > ready", "'>' compares numbers, not 'ready'"),
         ("partitions.cockpit.up >= true", "'>=' compares numbers, not 'true'"),
+        ("channels.frames.dropped == 1e999", "1e999 is out of range"),
+        ("partitions.cockpit.share >= 50% +- 1%", "'>=' takes no tolerance"),
+        ("partitions.cockpit.share == 50% +- 1", "write both as percentages, or neither"),
+        ("partitions.cockpit.share == 50% +- -1%", "it is not negative"),
+        ("partitions.cockpit.state == ready +- 1", "'ready' is no number"),
+        ("channels.frames.latency_us.p99 == 1ms +- 5", "5 has no unit"),
+        ("partitions.cockpit.console contains /panic/", "write matches /panic/"),
+        ("partitions.cockpit.console matches panic", "write /panic/, say"),
+        ("partitions.cockpit.console matches /(/", "is no regular expression"),
+        ("partitions.cockpit.console contains ''", "looks for nothing"),
+        ("partitions.cockpit.console contains", "is no comparison"),
     ],
 )
 def test_what_is_no_expectation(text: str, phrase: str) -> None:

@@ -270,6 +270,8 @@ int vshm_tap_poll(struct vshm_tap *tap, struct vshm_tap_event *event)
             return fail(tap, VSHM_K_HEADER, epoch, tap->epoch);
         if (!(vshm_acquire32(&tap->driver->status) & VSHM_S_DRIVER_OK))
             return 0;
+        if (vshm_acquire32(&tap->device->epoch) != vshm_load32(&tap->driver->peer_epoch))
+            return 0; /* the device has started again: this session is over, and its rings are cleared */
         if (epoch != tap->epoch) {
             int followed = follow(tap, epoch, event);
             if (followed || tap->epoch != epoch)

@@ -11,16 +11,19 @@ import platform
 import select
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from guests.linux.agent import wall_clock
 from guests.linux.agent.channels import Input, Output, SampledInput
+from guests.linux.agent.clock import SimulationClock
 from guests.linux.agent.control import VECTOR, Control, ServiceLog
+from guests.linux.agent.orders import Orders
 from guests.linux.agent.payload import Payload, load_service
 from guests.linux.agent.runtime import Runtime, Service, describe
-from virtio_shm import library
 
 
 class Doorbells(Protocol):
@@ -31,18 +34,6 @@ class Doorbells(Protocol):
 
     def ring(self, vector: int) -> None:
         """Ring the host."""
-
-
-class SimulationClock:
-    """Virtual time of the run: the CPU's counter, which counts ns, less what it was at time 0."""
-
-    def __init__(self) -> None:
-        self.offset_ns = 0
-        self._counter = library.load().vshm_counter
-
-    def __call__(self) -> int:
-        now: int = self._counter() - self.offset_ns
-        return now
 
 
 class Agent:
@@ -69,9 +60,13 @@ class Agent:
         self._connect()
         self._control.send({"type": "hello", "versions": versions()})
         loaded = self._arm(self._take_payload())
-        self._clock.offset_ns = self._await("start")["offset_ns"]
+        self._clock.start(self._await("start"))
         services = [connect() for connect in loaded]
-        Runtime(services, self._doorbells.events, self._clock, self._failed, self._entering).run()
+        orders = Orders(self._control, self._clock)
+        runtime = Runtime(services, self._doorbells.events, self._clock, self._tell, self._entering, orders.obey)
+        orders.attach(runtime)
+        orders.obey()  # looks once in vain, so that the next order rings
+        runtime.run()
 
     def _connect(self) -> None:
         control = Control(self._doorbells.control, self._event, self._doorbells.ring, self._clock)
@@ -95,6 +90,8 @@ class Agent:
             message: dict[str, Any] = json.loads(self._receive())
             if message.get("type") == kind:
                 return message
+            if message.get("type") == "clock":
+                wall_clock.answer(self._doorbells.control, self._clock.counter)
 
     def _take_payload(self) -> dict[str, Any]:
         payload = Payload(self._await("payload"))
@@ -140,21 +137,22 @@ class Agent:
             raise ValueError(f"service {entry['name']} has no input, so nothing would ever call it")
         ends = [*inputs, *filter(None, sampled), *itertools.chain(*outputs)]
         memory = {end["index"]: self._open_channel(end["index"]) for end in ends}
+        spoiled = partial(self._tell, entry["name"], "spoiled")
 
         def connect() -> Service:
             return Service(
                 entry["name"],
                 call,
-                [Input(end, memory[end["index"]], ring, clock) for end in inputs],
+                [Input(end, memory[end["index"]], ring, clock, spoiled) for end in inputs],
                 [[Output(end, memory[end["index"]], ring, clock) for end in port] for port in outputs],
-                [SampledInput(end, memory[end["index"]], ring, clock) if end else None for end in sampled],
+                [SampledInput(end, memory[end["index"]], ring, clock, spoiled) if end else None for end in sampled],
             )
 
         return connect
 
-    def _failed(self, service: Service, error: BaseException) -> None:
-        t_ns = self._clock()
-        self._control.send({"type": "failed", "service": service.name, "t_ns": t_ns, **describe(error)})
+    def _tell(self, service: str, what: str, error: BaseException | None) -> None:
+        reason = describe(error) if error is not None else {}
+        self._control.send({"type": what, "service": service, "t_ns": self._clock(), **reason})
 
     def _entering(self, service: str) -> None:
         self._log.service = service

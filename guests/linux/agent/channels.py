@@ -34,8 +34,16 @@ class ChannelEnd:
         self._any_end = end
 
     def connect(self) -> tuple[bool, bool]:
-        """Do our part of setting up the channel; return whether it is up, and whether we went a step towards it."""
-        return self._any_end.poll_ready(), self.announce()
+        """Do our part of setting up the channel; return whether it is up, and whether we went a step towards it.
+
+        Raises:
+            RingError: the other end broke the ring, and has not started again since.
+        """
+        try:
+            up = self._any_end.poll_ready()
+        finally:
+            moved = self.announce()
+        return up, moved
 
     def announce(self) -> bool:
         """Ring the other end if it must know of something that it was not rung for; return whether it was so."""
@@ -53,9 +61,18 @@ class Input(ChannelEnd):
         memory: the channel's region.
         ring: rings the host.
         clock: virtual time in ns.
+        on_spoiled: told of each tensor that is not what the channel carries.
     """
 
-    def __init__(self, channel: Mapping[str, Any], memory: memoryview, ring: Ring, clock: Clock) -> None:
+    def __init__(
+        self,
+        channel: Mapping[str, Any],
+        memory: memoryview,
+        ring: Ring,
+        clock: Clock,
+        on_spoiled: Callable[[RingError], None] = lambda error: warnings.warn(str(error), stacklevel=2),
+    ) -> None:
+        self.on_spoiled = on_spoiled
         spec, layout = _geometry(channel)
         self._end = Consumer(memory, layout, spec=spec, clock=clock, event_index=channel.get("event_index", True))
         super().__init__(channel, self._end, ring)
@@ -69,7 +86,7 @@ class Input(ChannelEnd):
         """Return the next tensor; after None the channel is rung when one comes.
 
         Raises:
-            RingError: the producer broke the ring. A single bad tensor is skipped with a warning.
+            RingError: the producer broke the ring. A single bad tensor is told to `on_spoiled` and skipped.
         """
         while True:
             try:
@@ -77,7 +94,7 @@ class Input(ChannelEnd):
             except RingError as error:
                 if not error.spoiled:
                     raise
-                warnings.warn(f"channel {self.name}: {error}", stacklevel=2)
+                self.on_spoiled(error)
                 self.announce()
                 continue
             if frame is None:

@@ -76,9 +76,13 @@ class Control:
         if len(content) > TO_HOST.payload_bytes:  # many characters that JSON escapes, with up to 12 bytes each
             content = _packed(message, _TEXT_LIMIT // 12)
         spec = TensorSpec("uint8", (len(content),))
+        waited = False
         while (slot := self._messages.reserve(spec)) is None:
             self._space.poll()
             os.eventfd_read(self._event)
+            waited = True
+        if waited:
+            os.eventfd_write(self._event, 1)  # one of the doorbells may have been for an order
         slot[:] = np.frombuffer(content, np.uint8)
         if self._messages.commit():
             self._ring(VECTOR)

@@ -1,8 +1,10 @@
 """The guest's devices: doorbells through VFIO, shared regions through sysfs.
 
-The doorbell device is an ``ivshmem-doorbell`` bound to ``vfio-pci``: its BAR 2 is the control region, its MSI-X vectors
-become eventfds of this process, and a store to its BAR 0 rings a peer. Every channel is an ``ivshmem-plain`` whose
-BAR 2 is mapped as it is.
+The doorbell device is an ``ivshmem-doorbell`` bound to ``vfio-pci``: its MSI-X vectors become eventfds of this process,
+and a store to its BAR 0 rings a peer. Its BAR 2 is the control region, and that of an ``ivshmem-plain`` a channel.
+
+A BAR 2 is memory, and mapped as such through ``resource2_wc``: as device memory, which is what VFIO and ``resource2``
+give, an Arm processor would refuse every access that is not aligned.
 
 Constants are those of Linux ``include/uapi/linux/vfio.h`` and of QEMU ``docs/specs/ivshmem-spec``.
 """
@@ -65,7 +67,7 @@ class Doorbell:
         self._container, self._group, self._device = _open_device(address)
         _enable(self._device)
         self._registers = memoryview(_map(self._device, 0)).cast("I")
-        self.control = memoryview(_map(self._device, 2))
+        self.control = _map_memory(address)
         self.events = _attach_vectors(self._device)
 
     def ring(self, vector: int) -> None:
@@ -95,11 +97,17 @@ def open_channel(index: int) -> memoryview:
     Raises:
         DeviceError: this machine has no such region.
     """
-    folder = Path("/sys/bus/pci/devices", channel_address(index))
+    address = channel_address(index)
+    folder = Path("/sys/bus/pci/devices", address)
     if not folder.exists():
-        raise DeviceError(f"channel {index}: no PCI device at {channel_address(index)}")
+        raise DeviceError(f"channel {index}: no PCI device at {address}")
     (folder / "enable").write_text("1")
-    file = os.open(folder / "resource2", os.O_RDWR | os.O_CLOEXEC)
+    return _map_memory(address)
+
+
+def _map_memory(address: str) -> memoryview:
+    """Map BAR 2 of a device."""
+    file = os.open(f"/sys/bus/pci/devices/{address}/resource2_wc", os.O_RDWR | os.O_CLOEXEC)
     try:
         return memoryview(mmap.mmap(file, os.fstat(file).st_size))
     finally:

@@ -1,11 +1,13 @@
 """Runs services: waits for tensors, calls, publishes what they return.
 
 The loop is kept short on purpose: in a guest every instruction is emulated. A service whose output channel is full and
-blocks keeps its inputs until there is space, which is how back-pressure travels upstream.
+blocks keeps its inputs until there is space, which is how back-pressure travels upstream. A service whose channel the
+other end broke is suspended until that has started again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import traceback
@@ -32,6 +34,10 @@ class Service:
         inputs: where the first arguments come from; a call needs a tensor of each.
         outputs: where each returned tensor goes: any number of channels.
         sampled: where the other arguments come from; None where nothing is connected.
+
+    Attributes:
+        fault: to be raised in place of its next call.
+        stalled_until_ns: it does nothing before this time.
     """
 
     def __init__(
@@ -49,6 +55,8 @@ class Service:
         self._outputs = tuple(map(tuple, outputs))
         self._frames: list[Frame] = []
         self._unsent: list[tuple[Output, np.ndarray[Any, Any]]] = []
+        self.fault: Exception | None = None
+        self.stalled_until_ns = 0
 
     @property
     def inputs(self) -> list[Input]:
@@ -77,6 +85,8 @@ class Service:
                 if frame is None:
                     return False
                 frames.append(frame)
+            if self.fault is not None:
+                raise self.fault
             self._collect(self._call(*[frame.array for frame in frames], *sampled))
         if self._unsent:
             self._unsent = [(output, tensor) for output, tensor in self._unsent if not output.send(tensor, frames[0])]
@@ -109,6 +119,12 @@ class Service:
             if sampled is not None:
                 sampled.release()
 
+    def forget(self) -> None:
+        """Drop what it held and was about to send: a channel of it is broken."""
+        self._unsent = []
+        with contextlib.suppress(RingError, ValueError):
+            self.release()
+
 
 class Runtime:
     """Runs the services of a partition.
@@ -117,8 +133,10 @@ class Runtime:
         services: loaded services.
         events: eventfd of each vector.
         clock: virtual time in ns.
-        failed: told when a service raised; that one is not called again, the others go on.
+        tell: told what became of a service: its name, one of `failed` (it raised, and is not called again),
+            `suspended` (a channel of it is broken) and `resumed`, and the error.
         entering: told which service runs now.
+        obey: called when the control region's doorbell was rung.
     """
 
     def __init__(
@@ -126,14 +144,25 @@ class Runtime:
         services: Sequence[Service],
         events: Sequence[int],
         clock: Clock,
-        failed: Callable[[Service, BaseException], None],
+        tell: Callable[[str, str, BaseException | None], None],
         entering: Callable[[str], None] = lambda name: None,
+        obey: Callable[[], None] = lambda: None,
     ) -> None:
+        self.services = {service.name: service for service in services}
         self._connecting = list(services)
         self._services: list[Service] = []
+        self._suspended: set[str] = set()
         self._clock = clock
-        self._failed = failed
+        self._tell = tell
         self._entering = entering
+        self._obey = obey
+        self._control = events[CONTROL_VECTOR]
+        self._producing = {
+            events[end.vector]: (service, end)
+            for service in services
+            for end in service.ends
+            if not isinstance(end, Input)
+        }
         vectors = {CONTROL_VECTOR, *(end.vector for service in services for end in service.ends)}
         self._events = [events[vector] for vector in sorted(vectors)]
         self._poll = select.poll()
@@ -156,15 +185,22 @@ class Runtime:
 
     def _connect(self, service: Service) -> bool:
         """Go a step with each channel of a service; return whether there was one to go."""
-        try:
-            steps = [end.connect() for end in service.ends]
-        except RingError as error:
-            self._abandon(service, error)
-            return False
-        if all(up for up, _ in steps):
+        up, moved = True, False
+        for end in service.ends:
+            try:
+                is_up, has_moved = end.connect()
+            except RingError as error:
+                self._suspend(service, error)
+                is_up = has_moved = False
+            up &= is_up
+            moved |= has_moved
+        if up:
             self._connecting.remove(service)
             self._services.append(service)
-        return any(moved for _, moved in steps)
+            if service.name in self._suspended:
+                self._suspended.remove(service.name)
+                self._tell(service.name, "resumed", None)
+        return moved
 
     def work(self) -> None:
         """Run every service until none can go on."""
@@ -174,16 +210,23 @@ class Runtime:
         while busy:
             busy = False
             for service in tuple(self._services):
+                if service.stalled_until_ns:
+                    if service.stalled_until_ns > self._clock():
+                        continue
+                    service.stalled_until_ns = 0
                 self._entering(service.name)
                 try:
                     busy |= service.step()
+                except RingError as error:
+                    self._suspend(service, error)
                 except BaseException as error:  # noqa: BLE001 - as process 1 we outlive whatever a service does
                     self._abandon(service, error)
 
     def wait(self) -> None:
-        """Sleep until a doorbell rings or a tensor from the future comes due."""
+        """Sleep until a doorbell rings, a tensor from the future comes due or a stall ends."""
         due = [end.due_ns for service in self._services for end in service.inputs]
         times = [time for time in due if time is not None]
+        times += [service.stalled_until_ns for service in self._services if service.stalled_until_ns]
         if times:
             seconds = max(0, min(times) - self._clock()) / 1e9
             rung, _, _ = select.select(self._events, [], [], seconds)
@@ -191,17 +234,37 @@ class Runtime:
             rung = [event for event, _ in self._poll.poll()]
         for event in rung:
             os.eventfd_read(event)
+            if event in self._producing:
+                self._renew(*self._producing[event])
+        if self._control in rung:
+            self._obey()
+
+    def _renew(self, service: Service, end: ChannelEnd) -> None:
+        """Agree on a new session with a consumer that has started again."""
+        try:
+            end.connect()
+        except RingError as error:
+            if service in self._services:
+                self._suspend(service, error)
+
+    def _suspend(self, service: Service, error: RingError) -> None:
+        """Take a service out until the other end of a channel that is broken has started again."""
+        service.forget()
+        if service in self._services:
+            self._services.remove(service)
+            self._connecting.append(service)
+        if service.name not in self._suspended:
+            self._suspended.add(service.name)
+            self._tell(service.name, "suspended", error)
 
     def _abandon(self, service: Service, error: BaseException) -> None:
-        """Take a service out, report why, and give back what it held."""
-        for services in (self._services, self._connecting):
-            if service in services:
-                services.remove(service)
-        self._failed(service, error)
+        """Take a service out for good, report why, and give back what it held."""
+        self._services.remove(service)
+        self._tell(service.name, "failed", error)
         try:
             service.release()
         except BaseException as second:  # noqa: BLE001 - its ring may be what failed
-            self._failed(service, second)
+            self._tell(service.name, "failed", second)
 
 
 def describe(error: BaseException) -> dict[str, str]:

@@ -4,17 +4,23 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Loaded with  -plugin lockstep.so,socket=FD,parent=PID  under  -icount shift=N,sleep=off; further arguments are those
- * of a microcontroller (microcontroller.c).  A QEMU_CLOCK_VIRTUAL timer stands at the end of each grant.  Its callback
- * runs in the vCPU thread with the big QEMU lock held, so the guest and its devices stand still at exactly that
- * nanosecond while the callback waits on the socket.
+ * of a microcontroller (microcontroller.c).  Where the simulator is not the parent: socket=PATH,parent=0, and the
+ * process ends when the socket does.
+ *
+ * A QEMU_CLOCK_VIRTUAL timer stands at the end of each grant, and of the slice of it in which the processors execute.
+ * Its callback runs in the vCPU thread with the big QEMU lock held, so the guest and its devices stand still at exactly
+ * that nanosecond while the callback waits on the socket.
  *
  * QEMU's timers are no part of its plugin interface; distribution builds export their symbols because they load
  * modules, so they are looked up at start and a missing one is reported by name.
  */
 #define _GNU_SOURCE
 #include "microcontroller.h"
+#include "processors.h"
 #include "sleep.h"
 #include "symbols.h"
+#include "timer.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -41,21 +47,23 @@ extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, translati
 /* 1 up to QEMU 8, 2 from QEMU 9 on: given by the build, once for each. */
 EXPORT int qemu_plugin_version = LOCKSTEP_PLUGIN_API;
 
-/* qemu/timer.h: enum QEMUClockType, SCALE_NS, QEMU_TIMER_ATTR_ALL; larger than any QEMUTimer. */
-enum { CLOCK_VIRTUAL = 1, SCALE_NS = 1, TIMER_ATTRIBUTES_ALL = -1, TIMER_BYTES = 512 };
-
 /* How long the main loop gets per DRAIN to consume an eventfd, and per YIELD to stop the machine, in microseconds. */
 enum { DRAIN_US = 30, YIELD_US = 1000 };
 
 enum order_kind { ORDER_GRANT = 1, ORDER_DRAIN = 2, ORDER_YIELD = 3, ORDER_RING = 4 };
 
 /*
- * GRANT: run up to until_ns, then report.  DRAIN: stay, let the main loop consume what became readable, report again.
+ * GRANT: run up to until_ns, then report; the processors execute from start_ns on and before stop_ns only.
+ * DRAIN: stay, let the main loop consume what became readable, report again.
  * YIELD: go round the vCPU's loop at this nanosecond, where the main loop can stop the machine; report if it did not.
+ * RING: pend the doorbell of a microcontroller; no report follows.
  */
 struct order {
     uint64_t kind;     /* enum order_kind */
-    uint64_t until_ns; /* ORDER_GRANT: QEMU's virtual time of the next boundary */
+    /* Of ORDER_GRANT, in QEMU's virtual time: */
+    uint64_t until_ns; /* the next boundary */
+    uint64_t start_ns; /* of a slice of the grant; 0 and UINT64_MAX: all of it */
+    uint64_t stop_ns;
 };
 
 struct report {
@@ -66,19 +74,18 @@ struct report {
 };
 
 static struct {
-    int64_t (*clock_get_ns)(int clock);
-    void (*timer_init_full)(void *timer, void *group, int clock, int scale, int attributes, void (*cb)(void *), void *opaque);
-    void (*timer_mod_ns)(void *timer, int64_t expire_ns);
-    int64_t (*deadline_ns_all)(int clock, int attributes);
-    bool (*all_idle)(void);
     int64_t (*instructions)(void);
+    int (*shutdown_requested)(void);
     void *(*get_cpu)(int index);
     void (*run_on_cpu)(void *cpu, void (*work)(void *cpu, uint64_t data), uint64_t data);
     void (*lock)(const char *file, int line);
     void (*unlock)(void);
 } qemu;
 
-static uint64_t timer[TIMER_BYTES / sizeof(uint64_t)];
+static void on_timer(void *opaque);
+
+static struct timer boundary = {.callback = on_timer};
+static struct order granted;
 static int coordinator = -1;
 
 static _Noreturn void die(const char *what)
@@ -89,13 +96,11 @@ static _Noreturn void die(const char *what)
 
 static void report_boundary(void)
 {
-    int64_t now = qemu.clock_get_ns(CLOCK_VIRTUAL);
-    int64_t left = qemu.deadline_ns_all(CLOCK_VIRTUAL, TIMER_ATTRIBUTES_ALL);
     struct report report = {
-        .now_ns = (uint64_t)now,
-        .deadline_ns = left < 0 ? UINT64_MAX : (uint64_t)(now + left),
+        .now_ns = timer_now(),
+        .deadline_ns = timer_deadline(),
         .instructions = (uint64_t)qemu.instructions(),
-        .idle = qemu.all_idle(),
+        .idle = processors_idle(),
     };
 
     if (mcu_present())
@@ -124,10 +129,9 @@ static void release_lock_for(unsigned int us)
     qemu.lock(__FILE__, __LINE__);
 }
 
-/* An idle guest would warp to its next timer as soon as the main loop runs: a timer at now forbids it. */
-static void stay_at_now(void)
+static void call_again(void)
 {
-    qemu.timer_mod_ns(timer, qemu.clock_get_ns(CLOCK_VIRTUAL));
+    timer_arm(&boundary, timer_now());
 }
 
 /* Runs in the vCPU thread outside of any timer: to stop the machine, the main loop waits for running timers to end. */
@@ -135,29 +139,68 @@ static void yield_to_main_loop(void *cpu, uint64_t data)
 {
     (void)cpu;
     (void)data;
-    stay_at_now();
+    call_again();
     release_lock_for(YIELD_US);
 }
 
-static void on_boundary(void *opaque)
+/* Report, and follow orders until one says to leave the callback or to let time pass. */
+static struct order hold_boundary(void)
 {
     struct order order;
 
-    (void)opaque;
     for (;;) {
         report_boundary();
         order = await_order();
         for (; order.kind == ORDER_RING; order = await_order())
             mcu_ring();
         if (order.kind != ORDER_DRAIN)
-            break;
-        stay_at_now();
+            return order;
+        timer_stay(); /* a sleeping guest would go on as soon as the main loop runs */
         release_lock_for(DRAIN_US);
+        timer_leave();
     }
-    if (order.kind == ORDER_GRANT)
-        qemu.timer_mod_ns(timer, (int64_t)order.until_ns);
-    else /* a timer at now, armed here, would fire again before this callback's caller looks at anything else */
-        qemu.run_on_cpu(qemu.get_cpu(0), yield_to_main_loop, 0);
+}
+
+static void take_grant(const struct order *order)
+{
+    granted = *order;
+    if (granted.stop_ns > granted.until_ns)
+        granted.stop_ns = granted.until_ns;
+    if (granted.start_ns >= granted.stop_ns)
+        granted.start_ns = granted.stop_ns = 0;
+}
+
+/* Let the time pass in which nothing executes, up to the slice of the grant or behind it; false: not now. */
+static bool skip_to_slice(void)
+{
+    return processors_skip(granted.start_ns) && (timer_now() < granted.stop_ns || processors_skip(granted.until_ns));
+}
+
+/*
+ * A guest that has powered off or reset its machine reports no boundary any more: the main loop ends QEMU, which it may
+ * have begun to do or not.
+ */
+static void on_timer(void *opaque)
+{
+    struct order order;
+
+    (void)opaque;
+    if (qemu.shutdown_requested())
+        return;
+    while (skip_to_slice()) {
+        if (timer_now() < granted.until_ns) {
+            timer_arm(&boundary, granted.stop_ns);
+            return;
+        }
+        order = hold_boundary();
+        if (order.kind == ORDER_YIELD) {
+            /* A timer at now, armed here, would fire again before this callback's caller looks at anything else. */
+            qemu.run_on_cpu(qemu.get_cpu(0), yield_to_main_loop, 0);
+            return;
+        }
+        take_grant(&order);
+    }
+    call_again(); /* when the machine runs */
 }
 
 /* For each block: what is added to it here runs whenever the block does. */
@@ -175,28 +218,32 @@ static void on_first_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     if (mcu_present())
         mcu_power_on();
     on_translation(id, tb);
-    qemu.timer_init_full(timer, NULL, CLOCK_VIRTUAL, SCALE_NS, 0, on_boundary, NULL);
-    qemu.timer_mod_ns(timer, qemu.clock_get_ns(CLOCK_VIRTUAL));
+    call_again();
 }
 
 static bool bind_all(const char *target)
 {
-    bool found = true;
+    bool found = timer_bind();
 
-    found &= resolve(&qemu.clock_get_ns, "qemu_clock_get_ns", NULL);
-    found &= resolve(&qemu.timer_init_full, "timer_init_full", NULL);
-    found &= resolve(&qemu.timer_mod_ns, "timer_mod_ns", NULL);
-    found &= resolve(&qemu.deadline_ns_all, "qemu_clock_deadline_ns_all", NULL);
-    found &= resolve(&qemu.all_idle, "all_cpu_threads_idle", NULL);
     found &= resolve(&qemu.instructions, "icount_get_raw", NULL);
+    found &= resolve(&qemu.shutdown_requested, "qemu_shutdown_requested_get", NULL);
     found &= resolve(&qemu.get_cpu, "qemu_get_cpu", NULL);
     found &= resolve(&qemu.run_on_cpu, "async_run_on_cpu", NULL);
     found &= resolve(&qemu.lock, "bql_lock_impl", "qemu_mutex_lock_iothread_impl");
     found &= resolve(&qemu.unlock, "bql_unlock", "qemu_mutex_unlock_iothread");
+    found &= processors_bind();
     if (mcu_present())
         found &= mcu_bind();
     found &= sleep_bind(target);
     return found;
+}
+
+/* The simulator may be killed at any moment: this process must not outlive it. */
+static void die_with(long parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != (pid_t)parent)
+        die("the simulator has ended");
 }
 
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
@@ -205,7 +252,7 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info
 
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "socket=", 7) == 0)
-            coordinator = atoi(argv[i] + 7);
+            coordinator = wire_open(argv[i] + 7);
         else if (strncmp(argv[i], "parent=", 7) == 0)
             parent = atol(argv[i] + 7);
         else if (!mcu_take_argument(argv[i]))
@@ -213,10 +260,8 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info
     }
     if (coordinator < 0 || parent < 0)
         die("socket=FD and parent=PID are needed");
-    /* The simulator may be killed at any moment: this process must not outlive it. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != (pid_t)parent)
-        die("the simulator has ended");
+    if (parent)
+        die_with(parent);
     if (!bind_all(info->target))
         return -1;
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_first_translation);

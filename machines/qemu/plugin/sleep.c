@@ -28,6 +28,7 @@ static const struct sleep_instruction sleeps[] = {
     {"x86_64", true, 1, 0x000000f4, 0x000000ff},   /* HLT: Intel SDM, volume 2A */
     {"arm", false, 2, 0x0000bf30, 0x0000ffff},     /* WFI, encoding T1: Armv7-M ARM, A7.7.262 */
     {"arm", false, 4, 0x8003f3af, 0xffffffff},     /* WFI, encoding T2; the first halfword is the lower one */
+    {"aarch64", true, 4, 0xd503207f, 0xffffffff},  /* WFI: Armv8-A ARM, chapter C6.2 */
     {"riscv32", false, 4, 0x10500073, 0xffffffff}, /* WFI: RISC-V Privileged 1.12, 3.3.3 */
     {"xtensa", false, 3, 0x00007000, 0x00fff0ff},  /* WAITI: Xtensa ISA, chapter 6 */
 };

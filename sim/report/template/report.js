@@ -6,6 +6,7 @@ const chart = document.getElementById("chart");
 const data = JSON.parse(document.getElementById("timeline-data").textContent);
 const lanes = chart.querySelector(".lanes"), overview = chart.querySelector(".overview"), tip = chart.querySelector(".tip");
 const END = Math.max(data.end, 1);
+const marks = data.marks.sort((one, other) => one[0] - other[0] || other[2] - one[2]), strike = marks.find((mark) => mark[2]);
 let view = { start: 0, end: END }, hovered = null, pinned = null, colours = {}, width = 0, height = 0, queued = false;
 
 // ---- numbers as people write them
@@ -29,7 +30,8 @@ const rowsOf = (lane) => {
 const layout = () => {
   let y = AXIS, group = null;
   for (const lane of data.lanes) {
-    if (lane.kind === "service") {
+    if (lane.kind === "core") lane.height = 26;
+    else if (lane.kind === "service") {
       if (lane.group !== group) { y += 8; lane.first = true; group = lane.group; }
       lane.height = 34;
     } else {
@@ -125,6 +127,34 @@ const drawService = (pen, lane) => {
   for (let i = first(made, 0, view.start - lane.slowest); i < made.length && made[i][0] <= view.end; i++)
     block(pen, made[i][0], made[i][1], lane.y + lane.height - 10, 4, colours.text, .7);
 };
+const drawCore = (pen, lane) => {
+  lane.longest ??= longest(lane.slices, 0, 1);
+  let column = -1, filled = 0;
+  for (let i = first(lane.slices, 0, view.start - lane.longest); i < lane.slices.length && lane.slices[i][0] <= view.end; i++) {
+    const [start, stop, who] = lane.slices[i], left = Math.max(x(start), GUTTER), wide = x(stop) - left;
+    pen.fillStyle = colours["hue-" + lane.hues[who]];
+    // Slices narrower than a pixel share their column from top to bottom, each as much of it as it has of its time.
+    if (wide >= 1) { pen.fillRect(left, lane.y + 3, Math.min(wide, width - PAD - left), lane.height - 6); column = -1; continue; }
+    if (Math.floor(left) !== column) { column = Math.floor(left); filled = 0; }
+    const high = wide * (lane.height - 6);
+    if (high > 0) pen.fillRect(column, lane.y + lane.height - 3 - filled - high, 1, high);
+    filled += high;
+  }
+};
+const drawMarks = (pen) => {
+  let free = GUTTER;
+  for (const [at, text, fault] of marks) {
+    const px = x(at);
+    if (px < GUTTER || px > width - PAD) continue;
+    pen.strokeStyle = pen.fillStyle = fault ? colours.bad : colours.soft;
+    pen.lineWidth = fault ? 1.6 : 1;
+    pen.setLineDash(fault ? [] : [3, 4]);
+    pen.beginPath(); pen.moveTo(px, AXIS - 8); pen.lineTo(px, height); pen.stroke();
+    pen.setLineDash([]);
+    const wide = pen.measureText(text).width;
+    if (px >= free && px + wide + 6 < width - PAD) { pen.fillText(text, px + 4, AXIS - 2); free = px + wide + 12; }
+  }
+};
 const drawLevel = (pen, lane, top, base) => {
   const most = Math.max(lane.depth, 1), steps = lane.steps;
   pen.fillStyle = colours["heat-0"];
@@ -181,12 +211,12 @@ const drawNames = (pen) => {
     pen.fillStyle = colours["hue-" + lane.hue];
     pen.fillRect(0, lane.y + 2, 4, lane.height - 4);
     pen.fillStyle = colours.text;
-    const y = lane.y + (lane.kind === "service" ? lane.height / 2 - 7 : 12);
+    const y = lane.y + (lane.kind === "core" ? lane.height / 2 : lane.kind === "service" ? lane.height / 2 - 7 : 12);
     pen.font = pen.font.replace(/^(\d+ )?/, "600 ");
     pen.fillText(clip(pen, lane.name, GUTTER - 26), 14, y);
     pen.font = pen.font.replace(/^600 /, "");
     pen.fillStyle = colours.soft;
-    pen.fillText(clip(pen, lane.kind === "service" ? lane.group : "depth " + lane.depth, GUTTER - 26), 14, y + 16);
+    if (lane.kind !== "core") pen.fillText(clip(pen, lane.kind === "service" ? lane.group : "depth " + lane.depth, GUTTER - 26), 14, y + 16);
   }
 };
 const drawOverview = () => {
@@ -207,6 +237,7 @@ const drawOverview = () => {
   });
   pen.fillStyle = colours.bad;
   for (const lane of data.lanes) if (lane.kind === "channel") for (const message of lane.messages) if (message[5]) pen.fillRect(GUTTER + message[1] / END * wide - 1, 0, 2, 52);
+  for (const [at, , fault] of [...marks].reverse()) { pen.fillStyle = fault ? colours.bad : colours.soft; pen.fillRect(GUTTER + at / END * wide - 1, 0, 2, 52); }
   const left = GUTTER + view.start / END * wide, right = GUTTER + view.end / END * wide;
   pen.fillStyle = colours.card; pen.globalAlpha = .66;
   pen.fillRect(GUTTER, 0, left - GUTTER, 52); pen.fillRect(right, 0, GUTTER + wide - right, 52);
@@ -220,7 +251,8 @@ const paint = () => {
   drawAxis(pen);
   pen.save();
   pen.beginPath(); pen.rect(GUTTER - 4, 0, width - GUTTER + 4, height); pen.clip();
-  for (const lane of data.lanes) (lane.kind === "service" ? drawService : drawChannel)(pen, lane);
+  for (const lane of data.lanes) ({ core: drawCore, service: drawService, channel: drawChannel })[lane.kind](pen, lane);
+  drawMarks(pen);
   drawJourney(pen);
   if (data.shown < data.end && x(data.shown) < width) { pen.fillStyle = colours.soft; pen.fillText("more in trace.json →", x(data.shown) + 6, AXIS + 8); }
   pen.restore();
@@ -270,6 +302,10 @@ for (const button of chart.querySelectorAll("[data-zoom]")) button.addEventListe
 const hit = (px, py) => {
   const lane = data.lanes.find((one) => py >= one.y && py <= one.y + one.height), t = time(px), slack = time(px + 3) - t;
   if (!lane || px < GUTTER) return null;
+  if (lane.kind === "core") {
+    const found = lane.slices.find(([start, stop]) => t >= start && t < stop);
+    return found && { origin: null, text: `${lane.names[found[2]]} on ${lane.name}\nfrom ${moment(found[0])}\nfor ${span(found[1] - found[0])}` };
+  }
   if (lane.kind === "service") {
     const found = lane.spans.find(([start, end]) => t >= start - slack && t <= end + slack);
     const made = (lane.inferences ?? []).filter((one) => found && one[0] >= found[0] && one[1] <= found[1]);
@@ -327,7 +363,7 @@ layout();
 for (const hidden of chart.querySelectorAll(".tools, canvas")) hidden.hidden = false;
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); draw(); });
 new ResizeObserver(draw).observe(chart);
-const calls = data.lanes.reduce((most, lane) => Math.max(most, (lane.spans || lane.messages).length), 1);
+const calls = data.lanes.reduce((most, lane) => Math.max(most, (lane.spans || lane.messages || []).length), 1);
 const opening = Math.min(END, END / calls * 14);
-show(Math.min(END - opening, END * .3), opening);
+show(strike ? strike[0] - opening * .3 : Math.min(END - opening, END * .3), opening);
 })();

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sim.scenario.checks import firmware, outcomes, programs, resources, wiring
+from sim.scenario.checks import boot, faults, firmware, outcomes, programs, realtime, resources, schedule, wiring
 from sim.scenario.checks.context import Context
 from sim.scenario.model import Scenario
 from sim.scenario.problem import Problem
@@ -15,6 +15,10 @@ CHECKS: tuple[Callable[[Context], None], ...] = (
     resources.time,
     resources.speeds,
     resources.memory,
+    schedule.schedule,
+    realtime.realtime,
+    boot.boot,
+    boot.debuggers,
     firmware.machines,
     programs.services,  # finds the ports of services,
     firmware.programs,  # of microcontrollers,
@@ -27,7 +31,9 @@ CHECKS: tuple[Callable[[Context], None], ...] = (
     firmware.loops,
     firmware.windows,
     wiring.cycles,
+    faults.faults,
     outcomes.metrics,
+    outcomes.paths,
     outcomes.expectations,
 )
 """All checks, in this order: some use what earlier ones found out."""

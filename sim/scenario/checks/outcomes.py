@@ -1,17 +1,17 @@
-"""Checks of metrics and expectations: what they refer to exists."""
+"""Checks of metrics, paths and expectations: what they refer to exists."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, get_args, get_origin, get_type_hints
+from collections.abc import Iterable
 
 from guests.service import TensorType
-from sim.report.result import Result
 from sim.scenario.checks.context import Context
+from sim.scenario.checks.figures import complaint
 from sim.scenario.devices import Camera, Recording
 from sim.scenario.expression import parse
 from sim.scenario.metrics import ClassificationMetric, DetectionMetric, EqualMetric
-from sim.scenario.partitions import LinuxPartition, McuPartition
+from sim.scenario.paths import DataPath, Ends, Origins, origin_inputs, ways
+from sim.scenario.ports import Endpoint
 from sim.scenario.problem import advice
 
 
@@ -101,76 +101,63 @@ def _equal(context: Context, name: str, metric: EqualMetric) -> None:
             context.report(path, f"{message}, which are never equal; compare channels of one dtype and shape")
 
 
+def paths(context: Context) -> None:
+    """Every path begins at a sensor, and there is one way from there to its end on which its samples are told."""
+    channels = {name: (source, target) for name, (source, target) in context.ends.items() if source and target}
+    whole = len(channels) == len(context.written("channels"))
+
+    def origins(node: str, service: str) -> tuple[str, ...]:
+        ports = context.ports.get((node, service), {})
+        inputs = {name: port for name, port in ports.items() if port.direction == "input"}
+        connected = [end.port for _, end in channels.values() if end[:2] == (node, service)]
+        required = [name for name, port in inputs.items() if not port.optional]
+        return origin_inputs(required, [name for name in inputs if name in connected])
+
+    for name, path in context.scenario.paths.items():
+        wrong = _unknown_ends(context, name, path)
+        found = ways(channels, origins, path.source, path.target) if not wrong else []
+        if wrong or len(found) == 1 or not (whole or found):
+            continue
+        if found:
+            ends = " or ".join(str(channels[way[-1]][1]) for way in found)
+            message = f"samples of '{path.source}' arrive at '{path.target}' by {len(found)} inputs; write {ends}"
+            context.report(("paths", name, "to"), message)
+        else:
+            known = sorted({str(end) for end in _reached(channels, origins, path.source)})
+            where = f"; they arrive at {', '.join(known)}" if known else "; add channels"
+            message = f"no channels carry samples of '{path.source}' to '{path.target}'{where}"
+            context.report(("paths", name, "to"), message)
+
+
+def _unknown_ends(context: Context, name: str, path: DataPath) -> bool:
+    """Tell whether an end of a path cannot be, and report it."""
+    sensors = {known for known in context.written("devices") if known not in context.scenario.devices}
+    for known, device in context.scenario.devices.items():
+        sensors |= {known} if any(port.direction == "output" for port in device.ports().values()) else set()
+    if path.source.node not in sensors:
+        message = f"'{path.source}' is no device that takes samples; {advice(path.source.node, sensors)}"
+        context.report(("paths", name, "from"), message)
+        return True
+    if path.target.node not in context.nodes:
+        message = f"unknown partition or device '{path.target.node}'; {advice(path.target.node, context.nodes)}"
+        context.report(("paths", name, "to"), message)
+        return True
+    return False
+
+
+def _reached(channels: Ends, origins: Origins, source: Endpoint) -> Iterable[Endpoint]:
+    """Return where samples of a sensor arrive."""
+    for _, target in channels.values():
+        if ways(channels, origins, source, target):
+            yield target
+
+
 def expectations(context: Context) -> None:
     """Every expectation is a comparison with a figure that the result of this scenario will have."""
     for index, expectation in enumerate(context.scenario.expectations):
         try:
-            _follow(context, parse(expectation.check).path)
+            wrong = complaint(context, parse(expectation.check))
         except ValueError as error:
-            context.report(("expectations", index, "check"), str(error))
-
-
-def _follow(context: Context, path: tuple[str, ...]) -> None:
-    """Walk the type of result.json along a path.
-
-    Raises:
-        ValueError: it leads nowhere, or to several figures.
-    """
-    kind: Any = Result
-    for depth, part in enumerate(path):
-        known = _known(context, kind, path[:depth])
-        if known is None:
-            return
-        where = ".".join(path[:depth])
-        if not known:
-            raise ValueError(f"'{where}' is a single figure and has no '{part}'; leave that out")
-        if part not in known:
-            raise ValueError(f"unknown '{part}'{f' in {where!r}' if where else ''}; {advice(part, known)}")
-        if kind is not Any:
-            kind = get_args(kind)[-1] if get_origin(kind) is dict else get_type_hints(kind)[part]
-    known = _known(context, kind, path)
-    if known:
-        examples = ", ".join(sorted(known))
-        raise ValueError(f"'{'.'.join(path)}' has several figures; add one of {examples}")
-
-
-def _known(context: Context, kind: Any, path: tuple[str, ...]) -> Iterable[str] | None:
-    """Return the keys that a value of the result has; empty for a single figure, None where they are not known."""
-    if kind is Any:
-        metric = context.scenario.metrics.get(path[1]) if path[0] == "metrics" and len(path) == 2 else None
-        return metric.figures if metric else None
-    if isinstance(kind, type) and hasattr(kind, "__total__"):
-        return get_type_hints(kind)
-    if get_origin(kind) is not dict:
-        return ()
-    if path == ("microcontrollers",):
-        return _microcontrollers(context)
-    if path == ("links",):
-        return _links(context)
-    section = {"boot": "partitions"}.get(path[-1], path[-1])
-    if path[0] == "partitions" and section == "services":
-        partition = context.scenario.partitions.get(path[1])
-        return partition.service_names if partition else None
-    named: Mapping[str, Any] | None = getattr(context.scenario, section, None) if len(path) == 1 else None
-    return context.written(section) | set(named) if named is not None else None
-
-
-def _microcontrollers(context: Context) -> Iterable[str]:
-    """Return the partitions that are microcontrollers, and those of which that is not known."""
-    sound = context.scenario.partitions
-    linux = {name for name, partition in sound.items() if isinstance(partition, LinuxPartition)}
-    return context.written("partitions") - linux
-
-
-def _links(context: Context) -> Iterable[str]:
-    """Return the microcontrollers that have something to carry over their link: channels from and to partitions."""
-    partitions = context.written("partitions")
-    ends = [(channel.source.node, channel.target.node) for channel in context.scenario.channels.values()]
-    carried = {node for pair in ends if partitions.issuperset(pair) for node in pair}
-    sound = context.scenario.partitions
-    off_chip = {
-        name
-        for name, partition in sound.items()
-        if isinstance(partition, McuPartition) and partition.effective_link is not None
-    }
-    return (off_chip & carried) | (partitions - set(sound))
+            wrong = str(error)
+        if wrong:
+            context.report(("expectations", index, "check"), wrong)

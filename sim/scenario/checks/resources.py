@@ -48,10 +48,16 @@ def time(context: Context) -> None:
 
 
 def speeds(context: Context) -> None:
-    """Every partition's speed is one that its board reaches exactly."""
+    """Every microcontroller's speed is one that its board reaches exactly, every Linux guest's within its board's."""
     for name, partition in context.scenario.partitions.items():
         board, speed = partition.board, partition.speed_mips
-        if speed not in board.speeds_mips:
+        if isinstance(partition, LinuxPartition):
+            slowest, fastest = board.speeds_mips[-1], board.speeds_mips[0]
+            if not slowest <= speed <= fastest:
+                limits = f"{format_speed(slowest)} to {format_speed(fastest)}"
+                message = f"{board.name} cannot run at {format_speed(speed)}; {limits}"
+                context.report(("partitions", name, "speed"), message)
+        elif speed not in board.speeds_mips:
             near = " or ".join(format_speed(near) for near in board.nearest_speeds(speed))
             message = f"{board.name} cannot run at exactly {format_speed(speed)}; nearest: {near}"
             context.report(("partitions", name, "speed"), message)

@@ -1,0 +1,29 @@
+"""What can go wrong in a command that a user can do something about: one line and an exit code for each."""
+
+from __future__ import annotations
+
+from sim.exit_codes import EXIT_ENVIRONMENT, EXIT_FAILED, EXIT_USAGE
+
+
+def explain(error: Exception) -> tuple[str, int] | None:
+    """Return message and exit code of an error that a user can do something about; None for a mistake of ours."""
+    from machines.boards import BoardError
+    from machines.errors import EnvironmentLacks, ParticipantFailed
+    from machines.mcu.firmware import FirmwareError
+    from machines.mcu.window import WindowError
+    from sim.baseline.recorded import BaselineError
+    from sim.commands.console import FolderInUse
+    from sim.scenario.problem import ScenarioErrors
+    from virtio_shm.errors import LibraryError
+
+    if isinstance(error, ScenarioErrors):
+        return str(error), EXIT_USAGE
+    if isinstance(error, (FolderInUse, BoardError, FirmwareError, WindowError, BaselineError)):
+        return f"sim: {error}", EXIT_USAGE
+    if isinstance(error, (EnvironmentLacks, LibraryError)):
+        return f"sim: {error}", EXIT_ENVIRONMENT
+    if isinstance(error, ParticipantFailed):
+        return f"sim: {error}", EXIT_FAILED
+    if isinstance(error, OSError):
+        return f"sim: {error}", EXIT_ENVIRONMENT
+    return None

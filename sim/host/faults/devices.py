@@ -1,0 +1,43 @@
+"""Faults of sensors."""
+
+from __future__ import annotations
+
+from machines.native.distortion import Frozen, Noise
+from machines.native.participant import SensorDevice
+from sim.host.faults.strike import Scene
+from sim.scenario.faults import Fault
+
+
+class _Sensor:
+    def __init__(self, fault: Fault, scene: Scene) -> None:
+        device = scene.devices[fault.target]
+        assert isinstance(device, SensorDevice), "the scenario was checked"
+        self._device = device
+
+    def end(self, now_ns: int) -> None:
+        """Let it see again."""
+        self._device.distortion = None
+
+
+class SensorFrozen(_Sensor):
+    """A sensor sends the same sample again and again, with new numbers and times."""
+
+    def begin(self, now_ns: int) -> str:
+        """Freeze it."""
+        sample = max(self._device.samples - 1, 0)
+        self._device.distortion = Frozen(sample)
+        return f"it sends sample {sample} again and again"
+
+
+class SensorNoise(_Sensor):
+    """A sensor's samples are noisy."""
+
+    def __init__(self, fault: Fault, scene: Scene) -> None:
+        super().__init__(fault, scene)
+        self._noise = Noise(fault.amplitude, scene.scenario.seed)
+        self._amplitude = fault.amplitude
+
+    def begin(self, now_ns: int) -> str:
+        """Disturb it."""
+        self._device.distortion = self._noise
+        return f"every value is off by up to {self._amplitude}"

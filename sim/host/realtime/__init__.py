@@ -1,0 +1,1 @@
+"""Runs by the wall clock: the same scenarios, and nobody waits for anybody."""

@@ -1,0 +1,139 @@
+"""The rule by which two runs are the same, in one environment and across environments, and how the outcome is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sim.baseline import Comparison, compare
+from sim.baseline.words import Sides, headline, text
+
+from .traces import ENVIRONMENT, MS, figures, recorded, stream
+
+LINES = stream(10)
+OTHER = [line.replace("taken frames 6 70020000", "taken frames 6 70026000") for line in LINES]
+OTHER_QEMU = {"environment": {**ENVIRONMENT, "qemu": "QEMU 10.0.2"}}
+SIDES = Sides("baseline", "this run")
+
+
+def with_channel(**changes: Any) -> dict[str, Any]:
+    """Return figures in which the channel's differ."""
+    return {"channels": {"frames": {**figures(LINES)["channels"]["frames"], **changes}}}
+
+
+def across(**changes: Any) -> Comparison:
+    """Compare with a run of another QEMU, whose trace is another one in any case."""
+    return compare(recorded(LINES), recorded(OTHER, **OTHER_QEMU, **changes))
+
+
+def test_equal_traces_are_the_same() -> None:
+    found = compare(recorded(LINES), recorded(LINES))
+    assert found.same and found.trace is not None
+    assert headline(found, SIDES) == f"all 40 events are the same, digest {recorded(LINES).digest}"
+
+
+def test_the_first_difference_is_told_with_both_values() -> None:
+    found = compare(recorded(LINES), recorded(OTHER))
+    assert not found.same
+    assert headline(found, SIDES) == (
+        "event 27 differs, at 71 ms: taking of tensor 6 of channel frames: "
+        "taken at 70.02 ms in baseline, 70.026 ms in this run"
+    )
+    shown = text(found, SIDES)
+    assert "both                71 ms" not in shown
+    assert "  both               70 ms  doorbell of channel frames from camera to vision" in shown
+    assert "0.006 ms" in shown
+
+
+def test_an_event_that_one_run_lacks_is_told() -> None:
+    found = compare(recorded(LINES), recorded([*LINES[:5], *LINES[6:]]))
+    assert headline(found, SIDES) == (
+        "event 6 differs, at 20 ms: baseline has doorbell of channel frames from camera to vision, "
+        "this run has tensor 1 of channel frames taken at 20.02 ms"
+    )
+    ended = compare(recorded(LINES), recorded(LINES[:-1]))
+    assert "this run has ended, baseline goes on with tensor 9" in headline(ended, SIDES)
+
+
+def test_figures_that_moved_are_listed_by_how_much() -> None:
+    changes = with_channel(latency_us={"p50": 20.0, "p99": 36.0, "max": 31.0}, dropped=2)
+    found = compare(recorded(LINES), recorded(OTHER, **changes))
+    assert {one.name for one in found.figures} == {"channels.frames.latency_us.p99", "channels.frames.dropped"}
+    assert "(+20.0%)" in text(found, SIDES)
+
+
+@pytest.mark.parametrize("name", ["python", "quantum_ns", "firmware safety"])
+def test_firmware_and_the_host_s_python_do_not_hinder_a_comparison(name: str) -> None:
+    found = compare(recorded(LINES), recorded(OTHER, environment={**ENVIRONMENT, name: "other"}))
+    assert found.obstacle == "" and not found.same and name in found.environment
+
+
+@pytest.mark.parametrize("name", ["qemu", "image", "kernel", "simulator", "mcu labwired"])
+def test_another_environment_is_compared_by_figures(name: str) -> None:
+    found = compare(recorded(LINES), recorded(OTHER, environment={**ENVIRONMENT, name: "other"}))
+    assert found.same and name in found.obstacle
+    assert "the figures agree within 5%" in headline(found, SIDES) and "not compared" in headline(found, SIDES)
+
+
+def test_equal_digests_are_the_same_in_any_environment() -> None:
+    found = compare(recorded(LINES), recorded(LINES, **OTHER_QEMU))
+    assert found.same and found.obstacle == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        (with_channel(messages=41), True),
+        (with_channel(messages=42), True),
+        (with_channel(messages=50), False),
+        (with_channel(dropped=1), False),
+        (with_channel(occupancy_mean=0.26), True),
+        (with_channel(occupancy_mean=0.30), False),
+        (with_channel(latency_us={"p50": 20.0, "p99": 900.0, "max": 1000.0}), True),
+        (with_channel(latency_us={"p50": 20.0, "p99": 1031.0, "max": 31.0}), False),
+        (with_channel(latency_us={"p50": None, "p99": 30.0, "max": 31.0}), False),
+        (with_channel(producer={"kicks": 4000}), True),
+        (with_channel(source="camera.other"), True),
+        ({"partitions": {"vision": {"state": "degraded", "failed": None}}}, False),
+        ({"partitions": {"vision": {"state": "ready", "failed": "crashed"}}}, False),
+        ({"partitions": {"vision": {"state": "ready", "instructions": 9, "failed": None}}}, True),
+        ({"expectations": [{"text": "doorbells > 3", "passed": False, "actual": 1}]}, False),
+        ({"metrics": {"detection": {"mean_iou": 0.88, "confusion": [[0, 0], [0, 0]]}}}, True),
+        ({"metrics": {"detection": {"mean_iou": 0.5, "confusion": [[1, 2], [3, 4]]}}}, False),
+        ({"links": {"new": {"tensors": 5}}}, True),
+        ({"outcome": "failed"}, False),
+    ],
+)
+def test_tolerances_across_environments(changes: dict[str, Any], same: bool) -> None:
+    assert across(**changes).same is same
+
+
+def test_a_channel_s_name_does_not_make_a_time_of_a_count() -> None:
+    one, other = ({"channels": {"x_us_y": {"messages": count}}} for count in (10, 20))
+    assert not compare(recorded(LINES, **one), recorded(OTHER, **OTHER_QEMU, **other)).same
+
+
+def test_real_time_is_compared_by_figures() -> None:
+    found = compare(recorded(LINES), recorded([], time_mode="realtime", digest="", quantum_ns=MS))
+    assert found.obstacle == "in real time no run repeats another"
+
+
+def test_other_settings_are_told() -> None:
+    found = compare(recorded(LINES), recorded(OTHER, seed=3, duration_s=2.0))
+    assert found.settings == {"seed": (1, 3), "duration_s": (1.0, 2.0)}
+    assert not compare(recorded(LINES), recorded(OTHER, seed=3, **OTHER_QEMU)).same
+
+
+def test_json_names_the_first_difference() -> None:
+    first = compare(recorded(LINES), recorded(OTHER)).plain()["first_difference"]
+    assert first["event"] == 27
+    assert (first["a"]["t_ns"], first["a"]["channel"], first["a"]["sequence"]) == (71 * MS, "frames", 6)
+    assert (first["a"]["facts"]["taken_ns"], first["b"]["facts"]["taken_ns"]) == ("70020000", "70026000")
+    ended = compare(recorded(LINES), recorded(LINES[:-1])).plain()["first_difference"]
+    assert ended["b"] is None
+
+
+def test_what_a_file_says_cannot_steer_a_terminal() -> None:
+    evil = [*LINES, "900000000 state \x1b[31mvision gone\n"]
+    assert "\x1b" not in text(compare(recorded(LINES), recorded(evil)), SIDES)

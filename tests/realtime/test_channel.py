@@ -1,0 +1,179 @@
+"""What the host sees of a ring that two processes use as fast as they can, while it looks."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from machines.errors import ParticipantFailed
+from machines.memory import SharedRegion
+from sim.host.channel import End, Published
+from sim.host.realtime.channel import FreeChannel
+from sim.host.trace import Trace
+from sim.report.record import ChannelRecord
+from virtio_shm import Consumer, Layout, Producer, TapEvent, TensorSpec
+from virtio_shm.layout import RECEIPT_BYTES
+
+FORK = multiprocessing.get_context("fork")
+DEPTH = 4
+LONGEST_S = 60
+
+
+def make(spec: TensorSpec, overflow: str) -> FreeChannel:
+    layout = Layout.for_tensor(spec, DEPTH)
+    region = SharedRegion("busy", layout.mapping_bytes)
+    record = ChannelRecord("a", "b", spec.dtype, spec.shape, DEPTH, overflow, layout.region_bytes)
+    channel = FreeChannel("busy", region, layout, End("a", 1), End("b", 1), record)
+    channel.clock = time.monotonic_ns
+    channel.tolerance_ns = 1_000_000
+    return channel
+
+
+def produce(channel: FreeChannel, spec: TensorSpec, overflow: str, count: int) -> None:
+    """Send tensors of which each element is the number of the tensor."""
+    producer = Producer(channel.region.view, channel.layout, overflow=overflow, clock=time.monotonic_ns)  # type: ignore[arg-type]
+    sent = 0
+    while sent < count:
+        producer.poll_ready()
+        slot = producer.reserve(spec)
+        if slot is None:
+            time.sleep(0)
+            continue
+        slot[...] = sent
+        producer.commit()
+        sent += 1
+        if not sent % 100:
+            time.sleep(0.001)
+
+
+def consume(channel: FreeChannel, spec: TensorSpec) -> None:
+    consumer = Consumer(channel.region.view, channel.layout, spec=spec, clock=time.monotonic_ns)
+    while True:
+        frame = consumer.take()
+        if frame is None:
+            time.sleep(0)
+        else:
+            consumer.give_back(frame)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overflow", ["block", "drop_oldest"])
+@pytest.mark.parametrize(("elements", "count"), [(8, 40_000), (20_000, 6_000)])
+def test_no_torn_tensor_is_ever_shown(elements: int, count: int, overflow: str) -> None:
+    """Nor is anybody accused, whatever the moment of a look."""
+    spec = TensorSpec("uint64", (elements,))
+    channel = make(spec, overflow)
+    wrong: list[int] = []
+    seen: list[int] = []
+
+    def observe(published: Published) -> None:
+        seen.append(published.sequence)
+        if not (published.array == published.sequence).all():
+            wrong.append(published.sequence)
+
+    channel.observers.append(observe)
+    trace = Trace()
+    ends = [
+        FORK.Process(target=produce, args=(channel, spec, overflow, count), daemon=True),
+        FORK.Process(target=consume, args=(channel, spec), daemon=True),
+    ]
+    for end in ends:
+        end.start()
+    deadline = time.monotonic() + LONGEST_S
+    while ends[0].is_alive() and time.monotonic() < deadline:
+        channel.observe(time.monotonic_ns(), trace, "")
+    ends[1].terminate()
+    ends[1].join()
+    channel.observe(time.monotonic_ns(), trace, "")
+    channel.conclude()
+    assert not wrong
+    assert len(seen) > 20 and seen[-1] > 0.8 * count, "the host followed at least a part, to the end"
+    assert seen == sorted(set(seen))
+    numbers = [message.sequence for message in channel.record.messages]
+    assert numbers == list(range(len(numbers))) and len(numbers) <= count
+    assert channel.record.producer.pushed == count
+
+
+class Pair:
+    """Both ends in this process, for what must happen in an order."""
+
+    def __init__(self) -> None:
+        self.spec = TensorSpec("uint8", (16,))
+        self.channel = make(self.spec, "block")
+        memory, layout = self.channel.region.view, self.channel.layout
+        self.producer = Producer(memory, layout, overflow="block", clock=time.monotonic_ns)
+        self.consumer = Consumer(memory, layout, spec=self.spec, clock=time.monotonic_ns)
+        for _ in range(4):
+            self.producer.poll_ready()
+            self.consumer.poll_ready()
+
+    def send(self) -> None:
+        assert self.producer.send(self.spec, bytes(16)) is not None
+
+    def look(self) -> None:
+        self.channel.observe(time.monotonic_ns(), Trace(), "")
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    yield Pair()
+
+
+def test_a_receipt_that_is_seen_before_its_tensor_waits_for_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ns = time.monotonic_ns()
+    taken = TapEvent("taken", sequence=0, taken_ns=now_ns + 10)
+    tensor = TapEvent("published", sequence=0, produced_ns=now_ns, dtype="uint8", payload=np.zeros(16, np.uint8))
+    looks = iter([[taken], [tensor]])
+    monkeypatch.setattr(pair.channel._tap, "poll", lambda: next(looks))
+    pair.look()
+    assert not pair.channel.record.messages
+    pair.look()
+    assert pair.channel.record.messages[0].taken_ns == now_ns + 10
+
+
+def test_receipts_without_end_are_not_kept(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    receipts = [TapEvent("taken", sequence=n, taken_ns=5) for n in range(100, 200)]
+    monkeypatch.setattr(pair.channel._tap, "poll", lambda: receipts)
+    pair.look()
+    assert len(pair.channel._early) < 20
+    assert not pair.channel.record.messages
+
+
+def test_a_producer_that_lies_is_blamed(pair: Pair) -> None:
+    pair.send()
+    available = pair.channel.layout.available
+    pair.channel.region.view[available + 4 : available + 6] = b"\xff\xff"  # no such descriptor
+    with pytest.raises(ParticipantFailed, match="broke the ring of channel busy") as failed:
+        pair.look()
+    assert failed.value.participant == "a"
+    pair.look()  # it is said once
+
+
+def test_a_consumer_that_lies_is_blamed(pair: Pair) -> None:
+    pair.send()
+    frame = pair.consumer.take()
+    assert frame is not None
+    pair.consumer.give_back(frame)
+    receipt = pair.channel.layout.receipts + RECEIPT_BYTES * frame.slot
+    pair.channel.region.view[receipt + 16 : receipt + 24] = (1).to_bytes(8, "little")  # returned long before it came
+    with pytest.raises(ParticipantFailed) as failed:
+        pair.look()
+    assert failed.value.participant == "b"
+
+
+def test_doorbells_are_counted_as_the_ends_count_them(pair: Pair) -> None:
+    assert pair.consumer.take() is None  # asleep from now on
+    pair.send()
+    assert pair.channel.doorbells() == [(pair.channel.source, 1)]
+    assert pair.channel.doorbells() == []
+
+
+def test_a_look_is_spared_where_nothing_moved(pair: Pair) -> None:
+    moved = [pair.channel.moved for _ in range(2)]
+    pair.send()
+    moved += [pair.channel.moved for _ in range(2)]
+    assert moved == [True, False, True, False]
