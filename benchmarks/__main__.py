@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 
-from benchmarks import idle, ivi, kernels, lockstep
+from benchmarks import idle, ivi, kernels, lockstep, realtime
 from benchmarks.command import ROOT, BenchmarkFailed
 from benchmarks.figure import Figure, table
 from benchmarks.harness import Tell, show
@@ -45,6 +45,7 @@ _ALL = {
     "lockstep": lockstep.figures,
     "idle": idle.figures,
     "ivi": ivi.figures,
+    "realtime": realtime.figures,
 }
 
 

@@ -41,5 +41,5 @@ class Summed:
             frame: uint8[480, 640, 4]
         """
         message = np.zeros(64, np.uint8)
-        message[:8] = np.frombuffer(np.uint64(frame.view(np.uint64).sum()).tobytes(), np.uint8)
+        message[:8] = np.frombuffer(np.uint64(np.asarray(frame).reshape(-1).view(np.uint64).sum()).tobytes(), np.uint8)
         return message

@@ -32,7 +32,7 @@ class Spin:
         Returns:
             uint32[1]: state of a linear congruential generator (multiplier and increment of ISO C's example of rand)
         """
-        state = self._state ^ int(frame[0, 0])
+        state = self._state ^ int(np.asarray(frame)[0, 0])
         for _ in range(self._rounds):
             state = (state * 1_103_515_245 + 12_345) & 0x7FFFFFFF
         self._state = state

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from machines.errors import ParticipantFailed
-from machines.qemu import snapshot
+from machines.qemu import debugger, snapshot
 from machines.qemu.control import VECTOR
 from machines.qemu.vm import VirtualMachine
 
@@ -70,18 +70,12 @@ def start(makers: Sequence[Maker], cold: bool, progress: Callable[[str], None]) 
             machine.launch(saved[digest])
         started = []
         for machine, digest in zip(machines, digests, strict=True):
-            announce_debugger(machine, progress)
+            debugger.announce(machine.name, machine.gdb_port, progress)
             machine.go()
             kind = "cold" if digest in missing else "warm"
             started.append((machine, Start(kind, saved[digest].boot_s, time.monotonic() - began)))
         undo.pop_all()
     return started
-
-
-def announce_debugger(machine: VirtualMachine, progress: Callable[[str], None]) -> None:
-    """Say that a machine is about to wait for its debugger, if it is."""
-    if machine.gdb_port is not None:
-        progress(f"{machine.name} waits for a debugger: target remote 127.0.0.1:{machine.gdb_port}")
 
 
 def _boot(missing: Mapping[str, Maker], again: bool) -> dict[str, snapshot.Snapshot]:

@@ -11,6 +11,7 @@ from typing import Literal
 from machines.errors import EnvironmentLacks
 from machines.qemu.binary import QemuBinary
 from machines.qemu.chipset import CHIPSETS
+from machines.qemu.debugger import gdb_arguments
 from machines.qemu.limits import SANDBOX
 
 CONTROL_BYTES = 16 << 20
@@ -128,10 +129,9 @@ def arguments(machine: GuestMachine, image: GuestImage, binary: QemuBinary, atta
         *_regions(machine, attached),
         *(plugin if attached.plugin is not None else []),
         *SANDBOX,
+        *gdb_arguments(attached.gdb_port),
         "-S",
     ]  # fmt: skip
-    if attached.gdb_port is not None:
-        line += ["-gdb", f"tcp:127.0.0.1:{attached.gdb_port}"]
     if attached.snapshot_fd is not None:
         line += ["-incoming", f"fd:{attached.snapshot_fd}"]
     return line

@@ -13,7 +13,7 @@ from machines.mcu.control import ControlPage
 from machines.mcu.machine import Standing
 from machines.mcu.window import Window
 from machines.qemu import binary, limits, plugin
-from machines.qemu.lockstep import NO_DEADLINE, Boundary, Lockstep
+from machines.qemu.lockstep import NO_DEADLINE, PATIENCE_S, Boundary, Lockstep
 from machines.qemu.mcu_command import McuAttachments, McuMachine, arguments, target
 from machines.qemu.process import QemuProcess, explained
 
@@ -51,6 +51,9 @@ class QemuMcu:
 
     Raises:
         ValueError: the speed is none of these.
+
+    Attributes:
+        gdb_port: where it waits for a debugger, which lets it go; None: nowhere.
     """
 
     counter_in_memory = True
@@ -62,6 +65,7 @@ class QemuMcu:
         self.machine = McuMachine(backend, elf, _shift(speed_mips))
         self.console = logs / f"{name}.console.log"
         self.free_sleep = self.machine.rings
+        self.gdb_port: int | None = None
         self._window = window
         self._page = ControlPage(window.control)
         self._messages = logs / f"{name}.qemu.log"
@@ -70,20 +74,22 @@ class QemuMcu:
         self._process: QemuProcess | None = None
 
     def launch(self) -> None:
-        """Power on and stand still before the first instruction.
+        """Power on and stand still before the first instruction; a debugger, if it waits for one, powers it on.
 
         Raises:
             EnvironmentLacks: QEMU is not installed or cannot do lockstep.
             ParticipantFailed: it does not start.
         """
         qemu = binary.find(target(self.machine.entry))
-        self._lockstep = self._resources.enter_context(contextlib.closing(Lockstep(self.name)))
+        patience_s = PATIENCE_S if self.gdb_port is None else None
+        self._lockstep = self._resources.enter_context(contextlib.closing(Lockstep(self.name, patience_s=patience_s)))
         attached = McuAttachments(
             plugin=plugin.path(qemu.plugin_api),
             parent=os.getpid(),
             lockstep_fd=self._lockstep.plugin_fd,
             pieces=[(piece.offset, piece.region.size, piece.region.fd) for piece in self._window.pieces],
             console=self.console,
+            gdb_port=self.gdb_port,
         )
         line = arguments(self.machine, qemu, attached)
         inherited = [attached.lockstep_fd, *(fd for _, _, fd in attached.pieces)]
@@ -133,7 +139,7 @@ class QemuMcu:
     def _boundary(self) -> Boundary:
         with explained(self._process):
             count = -1
-            while not self._lockstep.waiting(STALL_S):
+            while self.gdb_port is None and not self._lockstep.waiting(STALL_S):
                 before, count = count, self._page.counter()
                 if count == before:
                     raise ParticipantFailed(self.name, "it faults without end: its fault handler cannot be executed")

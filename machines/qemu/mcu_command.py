@@ -9,6 +9,7 @@ from pathlib import Path
 from machines.boards import McuBackend
 from machines.mcu.control import COUNTER_OFFSET
 from machines.qemu.binary import QemuBinary, Target
+from machines.qemu.debugger import gdb_arguments
 from machines.qemu.limits import SANDBOX
 
 RV32IMC = "rv32imc"
@@ -50,6 +51,7 @@ class McuAttachments:
         lockstep_fd: connected socket.
         pieces: offset in the window, size in bytes and descriptor of each shared region.
         console: file that takes what the UART sends.
+        gdb_port: where it waits for a debugger, which lets it go; None: it goes at once.
     """
 
     plugin: Path
@@ -57,6 +59,7 @@ class McuAttachments:
     lockstep_fd: int
     pieces: Sequence[tuple[int, int, int]]
     console: Path
+    gdb_port: int | None = None
 
 
 def target(entry: McuBackend) -> Target:
@@ -79,6 +82,8 @@ def arguments(machine: McuMachine, binary: QemuBinary, attached: McuAttachments)
         "-chardev", f"file,id=console,path={_quoted(attached.console)}", *_console(machine.entry),
         "-plugin", ",".join([_quoted(attached.plugin), *_plugin(machine, attached)]),
         *SANDBOX,
+        *gdb_arguments(attached.gdb_port),
+        *(["-S"] if attached.gdb_port is not None else []),
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ class State(str, Enum):
     """What came of looking."""
 
     OK = "ok"
-    MISSING = "missing"  # not there, or not part of this version
+    MISSING = "missing"  # not there
     BROKEN = "broken"  # there, but it does not do what it must
 
 

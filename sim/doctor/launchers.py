@@ -14,7 +14,7 @@ AREA = "Launchers"
 def look() -> list[Finding]:
     """Return whether libvirt can start guests, too; `sim run` needs it only where it is asked for."""
     asked = os.environ.get("LIBVIRT_DEFAULT_URI")
-    remedy = "sim run --launcher libvirt: see docs/notes/0008-libvirt.md"
+    remedy = "sim run --launcher libvirt: see docs/notes/0011-libvirt.md"
     try:
         connection.module()
     except EnvironmentLacks as error:

@@ -211,7 +211,7 @@ class Channel:
         stamps = (event.sequence, event.produced_ns, event.origin_sequence, event.origin_ns)
         trace.add(now_ns, "tensor", self.name, *stamps, event.dtype, shape, digest)
         published = Published(*stamps, event.payload)
-        for observer in self.observers:
+        for observer in tuple(self.observers):
             observer(published)
 
     def _miss(self, count: int, at_ns: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from machines.mcu.firmware import Firmware, load
 from machines.mcu.node import McuNode
 from machines.mcu.window import Window, arrange, needed_bytes
 from machines.memory import SharedRegion
+from machines.qemu import debugger
+from machines.qemu.mcu import QemuMcu
 from sim.host.ends import channel_ends
 from sim.report.record import InferenceRecord, McuRecord, PartitionRecord, RunRecord
 from sim.scenario.files import File
@@ -75,6 +77,7 @@ def bring_up(
     regions: Mapping[str, list[SharedRegion]],
     record: RunRecord,
     logs: Path,
+    progress: Callable[[str], None],
     hold: contextlib.ExitStack,
 ) -> dict[str, McuNode]:
     """Power microcontrollers on; they stand still before their first instruction.
@@ -86,6 +89,7 @@ def bring_up(
         regions: memory of the channel ends of each, in the order of their vectors.
         record: takes what there is to say of them.
         logs: folder for consoles.
+        progress: told what happens, in words.
         hold: powers them off when it is closed.
 
     Raises:
@@ -99,6 +103,7 @@ def bring_up(
         control = hold.enter_context(contextlib.closing(SharedRegion(f"{name}-control", PAGE_BYTES)))
         node = nodes[name] = _node(scenario, name, prepared[name], control, regions[name], logs)
         hold.callback(node.stop)
+        debugger.announce(name, partition.gdb, progress)
         node.launch()
         window_bytes = needed_bytes([region.size for region in regions[name]])
         record.partitions[name] = _record(partition, prepared[name], window_bytes, node, time.monotonic() - began)
@@ -142,6 +147,8 @@ def _node(
     choice, firmware = prepared.choice, prepared.firmware
     window = arrange(name, choice.entry.window, control, regions)
     machine = backends.module(choice.name).make(name, choice.entry, firmware.elf, window, partition.speed_mips, logs)
+    if isinstance(machine, QemuMcu):  # a check has seen to it that there is a debugger for no other one
+        machine.gdb_port = partition.gdb
     return McuNode(
         name,
         machine,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from machines.errors import ParticipantFailed
 from machines.memory import SharedRegion
 from sim.host import linux, microcontrollers
 from sim.host.node import Node
@@ -26,6 +27,7 @@ class Totals:
     instructions: int = 0
     busy_ns: int = 0
     consoles: list[Path] = field(default_factory=list)
+    last: Node | None = None
 
 
 @dataclass
@@ -62,22 +64,26 @@ class Revival:
             ParticipantFailed: it does not start.
         """
         self._bury(old)
-        name = old.name
-        node: Node
-        if name in self.scenario.microcontrollers:
-            prepared = self.installed.mcus[name]
-            regions = self.regions[name]
-            node = microcontrollers.revive(self.scenario, name, prepared, regions, self.logs, at_ns, self.hold)
-        else:
-            node = linux.revive(
-                self.scenario, name, self.regions[name], self.installed.linux, self.logs, at_ns, power_on, self.hear
-            )
+        try:
+            node = self._start(old.name, at_ns, power_on)
+        except ParticipantFailed as failure:
+            raise within(self.logs.parent, failure) from failure
         self.hold.callback(node.stop)
         return node
 
+    def _start(self, name: str, at_ns: int, power_on: bool) -> Node:
+        regions = self.regions[name]
+        if name in self.scenario.microcontrollers:
+            prepared = self.installed.mcus[name]
+            return microcontrollers.revive(self.scenario, name, prepared, regions, self.logs, at_ns, self.hold)
+        return linux.revive(self.scenario, name, regions, self.installed.linux, self.logs, at_ns, power_on, self.hear)
+
     def _bury(self, old: Node) -> None:
-        """Add what a life has done to the totals, and put its console aside."""
+        """Add what a life has done to the totals, and put its console aside; once, however often a start fails."""
         totals = self.before[old.name]
+        if old is totals.last:
+            return
+        totals.last = old
         totals.grants += old.grants
         totals.instructions += old.instructions
         totals.busy_ns += old.busy_ns
@@ -97,3 +103,8 @@ class Revival:
 
     def _console(self, name: str) -> Path:
         return self.logs / f"{name}.console.log"
+
+
+def within(folder: Path, failure: ParticipantFailed) -> ParticipantFailed:
+    """Return a failure that names files as seen from the run's folder: it reads the same wherever that is."""
+    return ParticipantFailed(failure.participant, failure.reason.replace(f"{folder}/", ""))

@@ -29,6 +29,7 @@ from sim.host.linux import note
 from sim.host.microcontrollers import conclude
 from sim.host.realtime.channel import FreeChannel
 from sim.host.realtime.executive import RealTime
+from sim.host.revival import within
 from sim.host.timetable import Timetable
 from sim.host.trace import Trace
 from sim.report.paths import conclude_paths
@@ -172,6 +173,7 @@ class Run:
 
     def _note_failure(self, now_ns: int, failure: ParticipantFailed) -> None:
         assert self._supervisor is not None and self._executive is not None, "it is the executive that tells"
+        failure = within(self._logs.parent, failure)
         if failure.participant in self.record.partitions:
             self._supervisor.failed(self._executive.horizon_ns, failure)
         else:

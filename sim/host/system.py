@@ -124,7 +124,9 @@ def build(
     if guests:
         progress("loading services")
         linux.begin_arming(scenario, guests)
-    mcus = microcontrollers.bring_up(scenario, scenario.microcontrollers, installed.mcus, regions, record, logs, hold)
+    mcus = microcontrollers.bring_up(
+        scenario, scenario.microcontrollers, installed.mcus, regions, record, logs, progress, hold
+    )
     # Only now may anything be written to a channel: regions are part of a snapshot, and restoring one overwrites them.
     devices: dict[str, NativeDevice] = {name: _device(scenario, name, channels, record) for name in scenario.devices}
     devices |= make_links(scenario, legs, channels, record)

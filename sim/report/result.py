@@ -102,7 +102,6 @@ class PartitionResult(TypedDict):
     instructions: int | None
     vcpus: int
     cores: list[int]
-    busy_share: float | None
     cpu_share: float | None
     configured_share: float | None
     scheduled_share: float | None
@@ -319,8 +318,7 @@ def _partition(partition: PartitionRecord, end_ns: int) -> PartitionResult:
         "instructions": partition.instructions,
         "vcpus": partition.vcpus,
         "cores": list(partition.cores),
-        "busy_share": busy,
-        "cpu_share": None if busy is None else busy / partition.vcpus,
+        "cpu_share": busy,
         "configured_share": partition.configured_share,
         "scheduled_share": scheduled_share(partition, end_ns),
         "doorbells_sent": partition.doorbells_sent,

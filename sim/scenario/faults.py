@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
 from sim.report.record import Health
 from sim.scenario.problem import advice
 from sim.scenario.types import Duration, Section, Written
-from sim.scenario.units import NUMBER
+from sim.scenario.units import NUMBER, format_duration, parse_duration, shown
 
 FaultKind = Literal[
     "kill", "hang", "slow", "panic", "clock_jump", "reset", "crash", "consumer_stops",
@@ -21,14 +21,16 @@ FaultKind = Literal[
 ]  # fmt: skip
 """What can go wrong."""
 
-Target = Literal["partition", "guest", "microcontroller", "service", "consumer", "channel", "sensor"]
+Target = Literal[
+    "partition", "guest", "agent", "clock", "microcontroller", "service", "consumer", "channel", "sensor"
+]  # fmt: skip
 
 TARGETS: Mapping[FaultKind, Target] = {
     "kill": "partition",
     "hang": "partition",
     "slow": "guest",
-    "panic": "guest",
-    "clock_jump": "partition",
+    "panic": "agent",
+    "clock_jump": "clock",
     "reset": "microcontroller",
     "crash": "service",
     "consumer_stops": "consumer",
@@ -55,6 +57,9 @@ OPTIONS: Mapping[str, frozenset[FaultKind]] = {
 _ENDLESS: frozenset[FaultKind] = frozenset({"hang"})
 """Kinds that last for ever where `lasts` is left out."""
 
+_STATES: tuple[Health, ...] = ("ready", "degraded", "hung", "failed", "restarting")
+"""What a partition comes to within a run."""
+
 _STATE = re.compile(r"\s*([a-z][a-z0-9_]*)\s+is\s+([a-z]+)\s*")
 _COUNT = re.compile(r"\s*([a-z][a-z0-9_]*)\s+carries\s+([0-9]{1,9})\s*")
 
@@ -77,22 +82,22 @@ class Event(NamedTuple):
         return f"{self.name} carries {self.number}" if self.state is None else f"{self.name} is {self.state}"
 
 
-def parse_event(text: str) -> Event:
+def parse_event(text: object) -> Event:
     """Read an event.
 
     Raises:
         ValueError: it has another form, or names no state.
     """
-    if match := _COUNT.fullmatch(text):
+    if match := _COUNT.fullmatch(str(text)):
         count = int(match[2])
         if not count:
             raise ValueError("the first tensor of a channel is number 1")
         return Event(match[1], number=count)
-    if match := _STATE.fullmatch(text):
-        if match[2] not in get_args(Health):
-            raise ValueError(f"a partition is never '{match[2]}'; {advice(match[2], get_args(Health))}")
+    if match := _STATE.fullmatch(str(text)):
+        if match[2] not in _STATES:
+            raise ValueError(f"a partition never comes to be '{match[2]}'; {advice(match[2], _STATES)}")
         return Event(match[1], match[2])
-    raise ValueError(f"'{text}' is no event; write 'perception is restarting' or 'frames carries 10'")
+    raise ValueError(f"{shown(text)} is no event; write 'perception is restarting' or 'frames carries 10'")
 
 
 EventText = Annotated[
@@ -107,11 +112,11 @@ EventText = Annotated[
 """An event of the run."""
 
 
-def _parse_share(text: str) -> Fraction:
-    match = re.fullmatch(rf"\s*({NUMBER})\s*%\s*", text)
+def _parse_share(text: object) -> Fraction:
+    match = re.fullmatch(rf"\s*({NUMBER})\s*%\s*", str(text))
     share = Fraction(match[1]) / 100 if match else Fraction(0)
     if not 0 < share < 1:
-        raise ValueError(f"'{text}' is no share; write one between 0% and 100% like 25%")
+        raise ValueError(f"{shown(text)} is no share; write one between 0% and 100% like 25%")
     return share
 
 
@@ -122,16 +127,14 @@ Share = Annotated[
 """A part of something."""
 
 
-def _parse_jump(text: str) -> int:
-    from sim.scenario.units import parse_duration
-
-    sign = -1 if text.strip().startswith("-") else 1
-    return sign * parse_duration(text.strip().removeprefix("-").removeprefix("+"))
+def _parse_jump(text: object) -> int:
+    written = text.strip() if isinstance(text, str) else text
+    if not isinstance(written, str) or written[:1] not in ("+", "-"):
+        return parse_duration(written, "50ms")
+    return parse_duration(written[1:]) * (-1 if written.startswith("-") else 1)
 
 
 def _format_jump(by_ns: int) -> str:
-    from sim.scenario.units import format_duration
-
     return f"{'-' if by_ns < 0 else ''}{format_duration(abs(by_ns))}"
 
 

@@ -65,7 +65,7 @@ class Service(Section):
 
 
 class _Partition(Section):
-    """What a Linux guest and a microcontroller have in common: what is done when they fail."""
+    """What a Linux guest and a microcontroller have in common."""
 
     on_failure: Literal["stop", "restart", "restart_cold", "fail_run"] = Field(
         default="stop",
@@ -73,6 +73,12 @@ class _Partition(Section):
         "or end the run.",
     )
     restarts: int = Field(default=3, ge=0, le=1000, description="How often it is started again at most.")
+    gdb: int | None = Field(
+        default=None,
+        ge=1024,
+        le=65535,
+        description="Port of this computer at which it waits for a debugger (`target remote :1234`), which starts it.",
+    )
 
 
 class LinuxPartition(_Partition):
@@ -98,12 +104,6 @@ class LinuxPartition(_Partition):
     )
     boot: Boot | None = Field(
         default=None, description="Software of your own, which boots within the run; it has no services then."
-    )
-    gdb: int | None = Field(
-        default=None,
-        ge=1024,
-        le=65535,
-        description="Port of this computer at which it waits for a debugger (`target remote :1234`), which starts it.",
     )
     watchdog_ns: Duration | None = Field(
         default=None,

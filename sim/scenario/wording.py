@@ -113,7 +113,8 @@ def _subject(path: Path) -> str:
 
 
 def _missing(details: Details, path: Path) -> str:
-    return f"'{path[-1]}' is missing; {_EXAMPLES.get(str(path[-1]), f'add a line {path[-1]}: ...')}"
+    usual = _EXAMPLES.get(str(path[-1]), f"add a line {path[-1]}: ...")
+    return f"'{path[-1]}' is missing; {_EXAMPLES.get(f'{path[0]} {path[-1]}', usual)}"
 
 
 def _unknown_key(details: Details, path: Path) -> str:
@@ -201,6 +202,8 @@ _EXAMPLES: Mapping[str, str] = {
     "size": "add a line such as size: 640x480",
     "rate": "add a line such as rate: 30fps",
     "kind": "add a line such as kind: camera",
+    "faults kind": "add a line such as kind: kill",
+    "faults target": "add a line such as target: perception",
     "check": "add a line such as check: channels.frames.dropped == 0",
 }
 """What to write for a missing key."""

@@ -44,7 +44,7 @@ def test_an_own_firmware_takes_part(elf: Path, tmp_path: Path) -> None:
     assert (done.code, failures(done)) == (0, {}), done.out + done.err
     channels = done.figures["channels"]
     assert channels["back"]["delivered"] >= 9
-    assert done.figures["partitions"]["own"]["busy_share"] > 0.99, "it never sleeps"
+    assert done.figures["partitions"]["own"]["cpu_share"] > 0.99, "it never sleeps"
     assert done.figures["microcontrollers"]["own"]["stack_high_water"] == 0, "it does not say"
 
 

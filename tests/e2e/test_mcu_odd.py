@@ -66,7 +66,7 @@ def test_extreme_quanta(tmp_path: Path, quantum: str, duration: str) -> None:
     for name in nodes:
         figures = done.figures["channels"][name]
         assert figures["delivered"] >= (0 if quantum == duration else 2)
-        assert 0 <= done.figures["partitions"][name]["busy_share"] <= 1
+        assert 0 <= done.figures["partitions"][name]["cpu_share"] <= 1
 
 
 @pytest.mark.parametrize("speed", ["0.9765625 MIPS", "1000 MIPS"])
@@ -77,4 +77,4 @@ def test_extreme_speeds(tmp_path: Path, speed: str) -> None:
     for name in nodes:
         assert done.figures["channels"][name]["delivered"] >= 20
         mips, told = done.figures["microcontrollers"][name]["mips"], done.figures["partitions"][name]
-        assert told["busy_share"] == pytest.approx(told["instructions"] / (mips * 150_000), rel=1e-6)
+        assert told["cpu_share"] == pytest.approx(told["instructions"] / (mips * 150_000), rel=1e-6)

@@ -48,8 +48,8 @@ def test_a_service_that_never_returns_stops_nobody_else(relayed: Finished, tmp_p
     done = run(tmp_path, RELAY, "200ms", *with_service("endless.py:relay"))
     assert done.figures["virtual_time_s"] == 0.2
     assert done.figures["channels"]["end"]["delivered"] == 1
-    assert done.figures["partitions"]["first"]["busy_share"] > 0.85
-    assert done.figures["partitions"]["second"]["busy_share"] < 0.1
+    assert done.figures["partitions"]["first"]["cpu_share"] > 0.85
+    assert done.figures["partitions"]["second"]["cpu_share"] < 0.1
     assert done.code == 0  # nothing in the scenario asks for more
 
 

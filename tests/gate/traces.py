@@ -40,7 +40,7 @@ def figures(lines: Sequence[str], **changes: Any) -> dict[str, Any]:
         "source": "camera.frame", "messages": 40, "dropped": 0, "occupancy_mean": 0.25,
         "latency_us": {"p50": 20.0, "p99": 30.0, "max": 31.0}, "producer": {"kicks": 40},
     }  # fmt: skip
-    partition = {"state": "ready", "instructions": 123_456, "failed": None, "busy_share": 0.5}
+    partition = {"state": "ready", "instructions": 123_456, "failed": None, "cpu_share": 0.5}
     return {
         "version": 1, "scenario": "edges", "scenario_file": "edges.yaml", "outcome": "completed", "reason": "",
         "passed": True, "digest": digest(lines), "seed": 1, "time_mode": "virtual", "quantum_ns": MS,

@@ -16,7 +16,7 @@ from .hostile_scenario import BYSTANDERS, NEIGHBOUR, write
 pytestmark = [pytest.mark.guest, pytest.mark.slow]
 
 ROUNDS = 10_000
-ATTACKS = ("regions", "control", "doorbells", "ports", "devices", "memory", "suspend", "reboot")
+ATTACKS = ("channels", "regions", "doorbells", "ports", "devices", "memory", "suspend", "reboot")
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -72,8 +72,8 @@ def test_whoever_shares_a_channel_with_it_is_not_blamed(attacked: Finished) -> N
 @pytest.mark.parametrize(
     ("attack", "told"),
     [
-        ("regions", "channel "),
-        ("control", "control"),
+        ("channels", "channel "),
+        ("regions", "control ring"),
         ("ports", "QEMU ended"),
         ("devices", ""),
         ("suspend", "its machine is suspended"),

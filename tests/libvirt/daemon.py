@@ -82,4 +82,8 @@ class Daemon:
     def close(self) -> None:
         """End it."""
         self._process.terminate()
-        self._process.wait(30)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:  # libvirt 9.0 may block itself where a domain ends at that moment
+            self._process.kill()
+            self._process.wait()

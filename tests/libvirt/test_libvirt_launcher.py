@@ -99,14 +99,16 @@ def test_the_machine_is_the_same_and_so_is_its_snapshot(daemon: Daemon, tmp_path
 
 
 def test_a_run_has_the_same_digest(daemon: Daemon, tmp_path: Path) -> None:
-    digests = {}
-    for launcher in ("direct", "libvirt"):
-        (tmp_path / launcher).mkdir()
-        run = Simulator(daemon, tmp_path / launcher, "--duration", "300ms", launcher=launcher)
-        digests[launcher] = run.result()["digest"]
-    assert digests["direct"] == digests["libvirt"] != ""
-    assert daemon.domains() == []
-    assert not list((tmp_path / "libvirt" / "out" / "logs").glob("*.xml"))
+    digests = set()
+    for launcher, cold in (("direct", []), ("libvirt", ["--cold"]), ("libvirt", [])):
+        folder = tmp_path / "-".join([launcher, *cold])
+        folder.mkdir()
+        result = Simulator(daemon, folder, "--duration", "300ms", *cold, launcher=launcher).result()
+        assert result["passed"], result["reason"]
+        digests.add(result["digest"])
+        assert daemon.domains() == []
+        assert not list((folder / "out" / "logs").glob("*.xml"))
+    assert len(digests) == 1
 
 
 def test_virsh_shows_the_guests(daemon: Daemon, running: Simulator) -> None:

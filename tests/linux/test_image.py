@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from guests.linux import debian, image, initramfs, recipe, root
+from machines import boards
 from machines.cache import cache_dir
 from machines.errors import EnvironmentLacks
+from virtio_shm import library
 
 
 def module(*depends: str) -> bytes:
@@ -47,7 +49,30 @@ def test_missing_module_is_named() -> None:
     ],
 )
 def test_what_the_root_keeps(path: str, kept: bool) -> None:
-    assert recipe.keeps(path) is kept
+    assert recipe.X86_64.keeps(path) is kept
+    assert recipe.AARCH64.keeps(path.replace("x86_64", "aarch64")) is kept
+
+
+def test_every_architecture_has_a_board_and_arguments() -> None:
+    own = {board.architecture for name in boards.names() if isinstance(board := boards.load(name), boards.LinuxBoard)}
+    assert own == set(recipe.RECIPES) == set(image.ARGUMENTS)
+    wheels = [{wheel.name: wheel.version for wheel in each.wheels} for each in recipe.RECIPES.values()]
+    assert wheels[0] == wheels[1]  # the same services give the same results
+    assert len({recipe.base_digest(each) for each in recipe.RECIPES.values()}) == 2
+
+
+def test_architectures_have_images_of_their_own(without_mirror: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "build_for", lambda architecture: Path("/bin/true"))
+    first, other = image.ensure(), image.ensure(architecture="aarch64")
+    assert without_mirror == ["versions", "base"] * 2
+    assert (first.architecture, other.architecture) == ("x86_64", "aarch64")
+    assert first.root is not None and other.root is None
+    held = b"root.erofs\0"  # as the name of a file in the archive
+    assert held in other.initrd.read_bytes() and held not in first.initrd.read_bytes()
+    assert "ttyAMA0" in other.arguments and "ttyS0" in first.arguments
+    assert first.digest != other.digest
+    assert image.prune() == []
+    assert (image.find(), image.find("aarch64")) == (first, other)
 
 
 def test_archive_does_not_depend_on_order_and_unpacks(tmp_path: Path) -> None:
@@ -92,11 +117,11 @@ def without_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]
     asked: list[str] = []
     state = {"version": "1"}
 
-    def resolve(packages: Sequence[str], scratch: Path) -> dict[str, str]:
+    def resolve(packages: Sequence[str], architecture: str, scratch: Path) -> dict[str, str]:
         asked.append("versions")
         return dict.fromkeys(packages, state["version"])
 
-    def assemble(ingredients: object, folder: Path) -> str:
+    def assemble(wanted: object, ingredients: object, folder: Path) -> str:
         asked.append("base")
         time.sleep(0.2)
         (folder / "modules").mkdir()
@@ -107,7 +132,7 @@ def without_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("VSHM_LIBRARY", "/bin/true")
     monkeypatch.setattr(debian, "resolve", resolve)
-    monkeypatch.setattr(root, "fetch", lambda folder: None)
+    monkeypatch.setattr(root, "fetch", lambda wanted, folder: None)
     monkeypatch.setattr(root, "assemble", assemble)
     return asked
 
@@ -148,7 +173,7 @@ def test_build_asks_for_versions_but_rebuilds_only_what_changed(
     first = image.build()
     assert image.build() == first
     assert without_mirror == ["versions", "base", "versions"]
-    monkeypatch.setattr(debian, "resolve", lambda packages, scratch: dict.fromkeys(packages, "2"))
+    monkeypatch.setattr(debian, "resolve", lambda packages, architecture, scratch: dict.fromkeys(packages, "2"))
     second = image.build()
     assert second.root != first.root
     assert image.ensure() == second
@@ -156,7 +181,7 @@ def test_build_asks_for_versions_but_rebuilds_only_what_changed(
 
 
 def test_interrupted_build_leaves_nothing_usable(without_mirror: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(ingredients: object, folder: Path) -> str:
+    def interrupted(wanted: object, ingredients: object, folder: Path) -> str:
         (folder / "kernel").write_text("half")
         os._exit(9)
 
@@ -190,18 +215,19 @@ def test_two_builders_at_once_build_once(without_mirror: list[str], tmp_path: Pa
 
 @pytest.mark.slow
 @pytest.mark.guest
-def test_same_packages_give_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wanted", recipe.RECIPES.values(), ids=recipe.RECIPES)
+def test_same_packages_give_the_same_bytes(wanted: recipe.Recipe, tmp_path: Path) -> None:
     if shutil.which("mmdebstrap") is None or shutil.which("mkfs.erofs") is None:
         pytest.skip("mmdebstrap or mkfs.erofs is not installed")
     (tmp_path / "fetched").mkdir()
-    ingredients = root.fetch(tmp_path / "fetched")
+    ingredients = root.fetch(wanted, tmp_path / "fetched")
     digests = []
     for number, mask in enumerate((0o022, 0o077)):
         folder = tmp_path / f"build{number}" / ("deeper" * number)
         folder.mkdir(parents=True)
         before = os.umask(mask)
         try:
-            version = root.assemble(ingredients, folder)
+            version = root.assemble(wanted, ingredients, folder)
         finally:
             os.umask(before)
         files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -8,8 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from machines.errors import EnvironmentLacks
 from machines.qemu.binary import QemuBinary
-from machines.qemu.command import MAX_REGIONS, Attachments, GuestImage, GuestMachine, arguments, machine_digest
+from machines.qemu.command import (
+    MAX_REGIONS,
+    Attachments,
+    GuestImage,
+    GuestMachine,
+    arguments,
+    demand,
+    machine_digest,
+)
 
 MIB = 1 << 20
 OLD = QemuBinary(Path("/usr/bin/qemu-system-x86_64"), (7, 2, 22), "QEMU emulator version 7.2.22 (Debian 1)")
@@ -85,6 +94,8 @@ def test_the_digest_knows_all_that_shapes_a_snapshot(image: GuestImage) -> None:
         replace(MACHINE, region_bytes=(4 * MIB,)),
         replace(MACHINE, region_bytes=(64 << 10, 4 * MIB)),
         replace(MACHINE, region_bytes=()),
+        replace(MACHINE, vcpus=2),
+        replace(MACHINE, architecture="aarch64"),
     ]
     digests |= {machine_digest(machine, image, OLD) for machine in machines}
     images = [replace(image, digest="d2"), replace(image, arguments="console=ttyS0")]
@@ -97,8 +108,41 @@ def test_the_digest_knows_all_that_shapes_a_snapshot(image: GuestImage) -> None:
 def test_the_digest_does_not_know_where_things_are(image: GuestImage, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    moved = GuestImage(elsewhere / "k", elsewhere / "i", elsewhere / "r", image.arguments, image.digest)
-    moved.root.write_bytes(bytes(2 * MIB))
+    root = elsewhere / "r"
+    root.write_bytes(bytes(2 * MIB))
+    moved = GuestImage(elsewhere / "k", elsewhere / "i", root, image.arguments, image.digest)
     assert machine_digest(MACHINE, image, OLD) == machine_digest(MACHINE, moved, OLD)
     assert machine_digest(MACHINE, image, OLD) == machine_digest(MACHINE, image, replace(OLD, path=Path("/opt/q")))
     assert arguments(MACHINE, image, OLD, ATTACHED) == arguments(MACHINE, image, OLD, ATTACHED)
+
+
+def test_an_arm_guest_has_the_same_devices_but_no_root(image: GuestImage) -> None:
+    machine = replace(MACHINE, cpu="cortex-a76", architecture="aarch64")
+    line = arguments(machine, replace(image, root=None), OLD, ATTACHED)
+    (kind,) = option(line, "-machine")
+    assert kind.startswith("virt,") and {"gic-version=3", "iommu=smmuv3", "dtb-randomness=off"} <= set(kind.split(","))
+    assert option(line, "-m") == ["256"]
+    assert not any("pmem" in word or "intel-iommu" in word for word in line)
+    same = [text for text in option(arguments(MACHINE, image, OLD, ATTACHED), "-device") if "ivshmem" in text]
+    assert option(line, "-device") == same
+
+
+def test_a_kernel_may_come_without_initial_file_system(image: GuestImage) -> None:
+    line = arguments(MACHINE, replace(image, initrd=None, root=None), OLD, ATTACHED)
+    assert "-initrd" not in line and option(line, "-kernel") == [str(image.kernel)]
+
+
+def test_processors_take_turns_and_old_qemu_has_one_on_x86(image: GuestImage) -> None:
+    two = replace(MACHINE, vcpus=2)
+    line = arguments(two, image, NEW, ATTACHED)
+    assert (option(line, "-smp"), option(line, "-accel")) == (["2"], ["tcg,thread=single"])
+    demand(two, NEW)
+    demand(MACHINE, OLD)
+    demand(replace(two, architecture="aarch64"), OLD)
+    with pytest.raises(EnvironmentLacks, match=r"^2 vcpus: QEMU 7\.2\.22 hangs .* use QEMU 9 or newer"):
+        demand(two, OLD)
+
+
+def test_a_debugger_may_come_from_this_computer_only(image: GuestImage) -> None:
+    assert option(arguments(MACHINE, image, OLD, replace(ATTACHED, gdb_port=4711)), "-gdb") == ["tcp:127.0.0.1:4711"]
+    assert "-gdb" not in arguments(MACHINE, image, OLD, ATTACHED)

@@ -21,6 +21,8 @@ def test_a_scenario_without_such_things_is_fine() -> None:
     ("key", "value", "complaint"),
     [
         ("host", "{cores: 2, scheduler: {policy: fixed_priority}}", "fixed_priority works only in virtual time"),
+        ("host", "{launcher: libvirt}", "libvirt works only in virtual time"),
+        ("partitions.first.gdb", "12345", "gdb works only in virtual time"),
         ("partitions.first.on_failure", "restart", "restart works only in virtual time"),
         ("partitions.second.on_failure", "restart_cold", "restart_cold works only in virtual time"),
         ("faults.fall", "{kind: kill, target: first, at: 100ms}", "a fault works only in virtual time"),

@@ -44,7 +44,7 @@ def test_figures_are_those_of_the_record() -> None:
     calls = [span.end_ns - span.start_ns for span in record.partitions["perception"].spans]
     assert detector["calls"] == len(calls)
     assert detector["duration_us"]["p50"] == (percentile(calls, 50) or 0) / 1000
-    assert figures["partitions"]["perception"]["busy_share"] == sum(calls) / record.virtual_time_ns
+    assert figures["partitions"]["perception"]["cpu_share"] == sum(calls) / record.virtual_time_ns
 
 
 def test_two_runs_of_one_digest_differ_only_in_wall_keys() -> None:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import select
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -203,24 +203,30 @@ class Runtime:
         return moved
 
     def work(self) -> None:
-        """Run every service until none can go on."""
-        if self._connecting:
-            self.connect()
+        """Run every service until none can go on; between two rounds hear whoever has rung."""
         busy = True
         while busy:
+            if self._connecting:
+                self.connect()
             busy = False
             for service in tuple(self._services):
-                if service.stalled_until_ns:
-                    if service.stalled_until_ns > self._clock():
-                        continue
-                    service.stalled_until_ns = 0
-                self._entering(service.name)
-                try:
-                    busy |= service.step()
-                except RingError as error:
-                    self._suspend(service, error)
-                except BaseException as error:  # noqa: BLE001 - as process 1 we outlive whatever a service does
-                    self._abandon(service, error)
+                busy |= self._step(service)
+            if busy:
+                self._hear(event for event, _ in self._poll.poll(0))
+
+    def _step(self, service: Service) -> bool:
+        if service.stalled_until_ns:
+            if service.stalled_until_ns > self._clock():
+                return False
+            service.stalled_until_ns = 0
+        self._entering(service.name)
+        try:
+            return service.step()
+        except RingError as error:
+            self._suspend(service, error)
+        except BaseException as error:  # noqa: BLE001 - as process 1 we outlive whatever a service does
+            self._abandon(service, error)
+        return False
 
     def wait(self) -> None:
         """Sleep until a doorbell rings, a tensor from the future comes due or a stall ends."""
@@ -229,15 +235,18 @@ class Runtime:
         times += [service.stalled_until_ns for service in self._services if service.stalled_until_ns]
         if times:
             seconds = max(0, min(times) - self._clock()) / 1e9
-            rung, _, _ = select.select(self._events, [], [], seconds)
+            self._hear(select.select(self._events, [], [], seconds)[0])
         else:
-            rung = [event for event, _ in self._poll.poll()]
+            self._hear(event for event, _ in self._poll.poll())
+
+    def _hear(self, rung: Iterable[int]) -> None:
+        """Take doorbells: those of inputs need nothing more, as services look at their inputs anyway."""
         for event in rung:
             os.eventfd_read(event)
             if event in self._producing:
                 self._renew(*self._producing[event])
-        if self._control in rung:
-            self._obey()
+            elif event == self._control:
+                self._obey()
 
     def _renew(self, service: Service, end: ChannelEnd) -> None:
         """Agree on a new session with a consumer that has started again."""

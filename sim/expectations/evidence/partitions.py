@@ -27,7 +27,7 @@ def of_partition(record: RunRecord, name: str, field: str, expression: Expressio
         value = expression.value
         allowed = int(value) if isinstance(value, float) and value >= 0 else 0
         return _change(name, begun[min(allowed, len(begun) - 1)]) if begun else None
-    if field in ("cpu_share", "busy_share", "scheduled_share"):
+    if field in ("cpu_share", "scheduled_share"):
         return _frame(record, name, expression)
     return None
 

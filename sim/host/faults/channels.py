@@ -7,6 +7,7 @@ Offsets are those of docs/ring.md.
 from __future__ import annotations
 
 import struct
+import zlib
 
 from machines.native.splitmix import SplitMix
 from machines.participant import NEVER_NS
@@ -23,10 +24,10 @@ _INDEX_OFFSET = 2
 
 class _ChannelFault(Momentary):
     def __init__(self, fault: Fault, scene: Scene) -> None:
-        self._channel: Channel = scene.channels[fault.target]
+        self._channel: Channel = scene.ring(fault.target, fault.end)
         self._end: End = getattr(self._channel, fault.end)
         self._scene = scene
-        self._random = SplitMix(scene.scenario.seed, len(fault.target))
+        self._random = SplitMix(scene.scenario.seed, zlib.crc32(f"{fault.kind} {fault.target}".encode()))
         self._count = fault.count
 
     def _noise(self, size: int) -> bytes:

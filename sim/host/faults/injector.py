@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from machines.participant import NEVER_NS
 from sim.host.channel import Published
 from sim.host.faults import KINDS
+from sim.host.faults.blame import Reach, culprit, reach_of
 from sim.host.faults.strike import NOT_YET, Scene, Strike
 from sim.host.trace import Trace
 from sim.report.record import FaultOutcome, FaultRecord, Health
@@ -19,22 +20,24 @@ _GONE: frozenset[Health] = frozenset({"failed", "hung", "stopped"})
 
 @dataclass
 class _Planned:
-    """A fault, when it strikes and when it ends."""
+    """A fault, when it strikes and when it ends, and whom it has harmed."""
 
     name: str
     fault: Fault
     strike: Strike
     record: FaultRecord
-    victims: frozenset[str]
+    reach: Reach
     begin_ns: int
     end_ns: int = NEVER_NS
+    affected: set[str] = field(default_factory=set)
+    spent: bool = False
 
 
 class Injector:
     """An overseer, see `sim.host.overseer`, and a listener of the supervisor.
 
-    A fault harms a partition if it strikes it, or one that shares a channel with it. It is detected when the state of
-    such a partition changes after it struck, and healed when all of these are ready again.
+    A fault is detected when the state of a partition changes that it may have harmed, see `sim.host.faults.blame`, and
+    healed when all that it has harmed are ready again.
 
     Parameters:
         scene: the run.
@@ -46,6 +49,9 @@ class Injector:
         self._scene = scene
         self._trace = trace
         self._plan = [self._planned(name, fault, records) for name, fault in scene.scenario.faults.items()]
+        self._struck: list[_Planned] = []
+        self._striking: _Planned | None = None
+        self._down: set[str] = set()
         for planned in self._plan:
             event = planned.fault.event
             if event is not None and event.state is None:
@@ -56,18 +62,7 @@ class Injector:
         records[name] = record = FaultRecord(fault.kind, fault.target, fault.at_ns if fault.event is None else None)
         strike = KINDS[fault.kind](fault, self._scene)
         begin_ns = NOT_YET if fault.event is not None or fault.at_ns is None else fault.at_ns
-        return _Planned(name, fault, strike, record, self._victims(fault), begin_ns)
-
-    def _victims(self, fault: Fault) -> frozenset[str]:
-        """Return the partitions that it may harm."""
-        channels = self._scene.scenario.channels
-        if fault.target in channels:
-            struck = {channels[fault.target].source.node, channels[fault.target].target.node}
-        else:
-            struck = {fault.target.split(".")[0]}
-            pairs = ({each.source.node, each.target.node} for each in channels.values())
-            struck.update(*(pair for pair in pairs if pair & struck))
-        return frozenset(struck & set(self._scene.scenario.partitions))
+        return _Planned(name, fault, strike, record, reach_of(fault, self._scene.scenario), begin_ns)
 
     # -- overseer --------------------------------------------------------------------------------------------------
 
@@ -93,45 +88,70 @@ class Injector:
         self._trace.add(now_ns, "fault", planned.name, planned.fault.kind, planned.fault.target)
         if planned.fault.lasts_ns is not None:
             planned.end_ns = now_ns + planned.fault.lasts_ns
-        planned.record.detail = planned.strike.begin(now_ns)
+        self._struck.append(planned)
+        self._striking = planned
+        done = planned.strike.begin(now_ns)
+        self._striking = None
+        planned.record.detail = done + planned.record.detail
 
     # -- what it is told -------------------------------------------------------------------------------------------
 
     def state(self, now_ns: int, partition: str, state: Health, reason: str) -> None:
         """A partition came to another state: what waited for that strikes, and what caused it is detected."""
         for planned in self._plan:
-            event = planned.fault.event
-            if planned.begin_ns == NOT_YET and planned.record.injected_ns is None and event == (partition, state, 0):
+            if _waits(planned) and planned.fault.event == (partition, state, 0):
                 planned.begin_ns = now_ns + (planned.fault.at_ns or 0)
-            elif planned.record.injected_ns is not None and partition in planned.victims:
-                self._follow(planned, now_ns, partition, state, reason)
+        if state == "ready":
+            self._down.discard(partition)
+        elif partition not in self._down:
+            self._detect(now_ns, partition, f"{partition} {state}: {reason}" if reason else f"{partition} {state}")
+            if state != "degraded":
+                self._down.add(partition)
+        for planned in self._struck:
+            planned.spent |= state == "restarting" and partition in planned.reach.struck
+            if partition in planned.affected:
+                self._follow(planned, now_ns)
 
     def noticed(self, now_ns: int, partition: str, what: str) -> None:
         """A partition has found something wrong, and goes on: a fault that has harmed nobody else is healed by that."""
-        for planned in self._plan:
-            record = planned.record
-            if record.injected_ns is not None and record.detected_ns is None and partition in planned.victims:
-                record.detected_ns = record.recovered_ns = now_ns
-                record.outcome = "recovered"
-                record.detail += f"; {partition}: {what}"
+        planned = culprit(partition, [each for each in self._open() if each.fault.kind == "corrupt_header"])
+        if planned is not None and not planned.affected:
+            planned.record.detected_ns = planned.record.recovered_ns = now_ns
+            planned.record.outcome = "recovered"
+            planned.record.detail += f"; {partition}: {what}"
 
-    def _follow(self, planned: _Planned, now_ns: int, partition: str, state: Health, reason: str) -> None:
+    def _open(self) -> list[_Planned]:
+        """Return the faults that trouble may come from: the one that strikes now, or all that are not healed."""
+        if self._striking is not None:
+            return [self._striking]
+        return [planned for planned in self._struck if planned.record.recovered_ns is None]
+
+    def _detect(self, now_ns: int, partition: str, what: str) -> None:
+        planned = culprit(partition, self._open())
+        if planned is None:
+            return
+        planned.affected.add(partition)
+        if planned.record.detected_ns is None:
+            planned.record.detected_ns = now_ns
+            planned.record.detail += f"; {what}"
+
+    def _follow(self, planned: _Planned, now_ns: int) -> None:
         record = planned.record
         if record.recovered_ns is not None:
             return
-        if record.detected_ns is None and state != "ready":
-            record.detected_ns = now_ns
-            record.detail += f"; {partition} {state}: {reason}" if reason else f"; {partition} {state}"
-        states = {each: self._scene.supervisor.state(each) for each in planned.victims}
-        record.outcome = _outcome(states.values())
+        record.outcome = _outcome([self._scene.supervisor.state(each) for each in planned.affected])
         if record.outcome == "recovered":
             record.recovered_ns = now_ns
 
     def _published(self, planned: _Planned, event: Event, published: Published) -> None:
         """A channel carries a tensor."""
-        waits = planned.begin_ns == NOT_YET and planned.record.injected_ns is None
-        if waits and published.sequence + 1 >= event.number:
+        if _waits(planned) and published.sequence + 1 >= event.number:
             planned.begin_ns = self._scene.executive.horizon_ns + (planned.fault.at_ns or 0)
+
+
+def _waits(planned: _Planned) -> bool:
+    """Tell whether the event of a fault has not come yet."""
+    return planned.begin_ns == NOT_YET and planned.record.injected_ns is None
 
 
 def _outcome(states: Collection[Health]) -> FaultOutcome:

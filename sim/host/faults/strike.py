@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from machines.native.participant import NativeDevice
 from machines.participant import NEVER_NS
@@ -36,6 +36,11 @@ class Scene:
     def node(self, partition: str) -> Node:
         """Return a partition in its present life."""
         return self.supervisor.node(partition)
+
+    def ring(self, channel: str, end: Literal["source", "target"]) -> Channel:
+        """Return the ring that an end of a channel writes: one that crosses a link has several, see `sim.host.legs`."""
+        first = f"{channel}@{self.scenario.channels[channel].source.node}"
+        return self.channels[first if end == "source" and first in self.channels else channel]
 
 
 class Strike(Protocol):

@@ -55,6 +55,7 @@ class _Charge:
     waiting_since_ns: int | None = None
     restart_ns: int = NEVER_NS
     resetting: bool = False
+    mended: int = 0
     mended_by_ns: int = NEVER_NS
     troubled: dict[str, str] = field(default_factory=dict)
 
@@ -84,6 +85,7 @@ class Supervisor:
         """Look after one more partition, from time 0 on."""
         charge = self._charges[node.name] = _Charge(care, record, node)
         record.states.append(StateRecord(0, "ready"))
+        self._tell_listeners(node.name, "ready", "")
         self._expect_answers(charge, 0)
 
     def node(self, name: str) -> Node:
@@ -96,8 +98,11 @@ class Supervisor:
 
     def reset(self, name: str, reason: str) -> None:
         """End a partition and start it again at once, whatever its policy says; it does not count as a failure."""
-        self._charges[name].resetting = True
+        charge = self._charges[name]
+        charge.resetting = True
         self._host.fail(ParticipantFailed(name, reason))
+        if charge.resetting:  # it takes no part any more: what has failed before is started again
+            charge.resetting, charge.restart_ns = False, self._now_ns
 
     @staticmethod
     def _expect_answers(charge: _Charge, now_ns: int) -> None:
@@ -199,7 +204,8 @@ class Supervisor:
         self._enter(failure.participant, "failed", failure.reason)
         if charge.care.on_failure == "fail_run":
             self._host.halt(str(failure))
-        if charge.care.restarting and charge.record.restarts < charge.care.restarts:
+        if charge.care.restarting and charge.mended < charge.care.restarts:
+            charge.mended += 1
             charge.restart_ns = self._now_ns
         else:
             charge.record.failed = charge.record.failed or failure.reason
@@ -224,5 +230,8 @@ class Supervisor:
             return
         record.states.append(StateRecord(self._now_ns, state, reason))
         self._trace.add(self._now_ns, "state", name, state)
+        self._tell_listeners(name, state, reason)
+
+    def _tell_listeners(self, name: str, state: Health, reason: str) -> None:
         for listener in self.listeners:
             listener.state(self._now_ns, name, state, reason)

@@ -89,8 +89,8 @@ def bring_up(
             "run on the processor itself (KVM)" if executions[architecture] == "kvm" else f"are translated ({reason})"
         )
         record.notes.append(f"real time: {architecture} guests {what}, as fast as can be, whatever their `speed`")
-    own = {name: regions[name] for name in scenario.linux_guests}
+    own = {name: regions[name] for name in scenario.served_guests}
     machines = FreeMachines(own, executions, hold)
     return linux.bring_up(
-        scenario.linux_guests, own, installed, record, logs, cold, progress, hear, hold, machines.make, FreeGuest
+        scenario.served_guests, own, installed, record, logs, cold, progress, hear, hold, machines.make, FreeGuest
     )

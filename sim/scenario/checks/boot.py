@@ -6,7 +6,7 @@ from machines.qemu.chipset import CHIPSETS
 from machines.qemu.command import ROOT_ALIGNMENT
 from sim.scenario.boot import Boot
 from sim.scenario.checks.context import Context
-from sim.scenario.partitions import LinuxPartition
+from sim.scenario.partitions import LinuxPartition, McuPartition
 
 
 def boot(context: Context) -> None:
@@ -43,10 +43,14 @@ def _root(context: Context, name: str, partition: LinuxPartition, own: Boot) -> 
 def debuggers(context: Context) -> None:
     """Every debugger needs a port of its own."""
     taken: dict[int, str] = {}
-    for name, partition in context.scenario.linux_guests.items():
+    for name, partition in context.scenario.partitions.items():
         if partition.gdb is None:
             continue
         path = ("partitions", name, "gdb")
+        if isinstance(partition, McuPartition) and partition.backend != "qemu":
+            offered = "qemu" in partition.board.backends
+            advice = "write backend: qemu" if offered else "leave it out; QEMU does not run this board"
+            context.report(path, f"only QEMU has a port for a debugger; {advice}")
         if partition.gdb in taken:
             context.report(path, f"{partition.gdb} is the port of {taken[partition.gdb]} already; take another one")
         taken.setdefault(partition.gdb, name)

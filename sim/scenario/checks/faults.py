@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sim.scenario.checks.context import Context
 from sim.scenario.faults import TARGETS, Fault, Target
-from sim.scenario.partitions import LinuxPartition, McuPartition
 from sim.scenario.problem import advice
 from sim.scenario.units import format_duration
 
@@ -15,6 +14,8 @@ _CONSUMERS = ("display", "sink")
 _WORDS: dict[Target, str] = {
     "partition": "a partition",
     "guest": "a Linux guest",
+    "agent": "a Linux guest that runs services",
+    "clock": "a microcontroller, or a Linux guest that runs services",
     "microcontroller": "a microcontroller",
     "service": "a service of a Linux guest (partition.service)",
     "consumer": "a service of a Linux guest (partition.service), a display or a sink",
@@ -27,6 +28,7 @@ def faults(context: Context) -> None:
     """Targets and events are there, and times within the run."""
     for name, fault in context.scenario.faults.items():
         _check_target(context, name, fault)
+        _check_end(context, name, fault)
         _check_event(context, name, fault)
         if fault.event is None and fault.at_ns is not None and fault.at_ns >= context.scenario.time.duration_ns:
             duration = format_duration(context.scenario.time.duration_ns)
@@ -62,8 +64,29 @@ def _targets(context: Context, wanted: Target) -> Iterable[str]:
         return services + takers * (wanted == "consumer")
     if wanted == "sensor":
         return [name for name, device in scenario.devices.items() if device.kind in _SENSORS]
-    kinds = {"guest": LinuxPartition, "microcontroller": McuPartition}.get(wanted, (LinuxPartition, McuPartition))
-    return [name for name, partition in scenario.partitions.items() if isinstance(partition, kinds)]
+    served, mcus = scenario.served_guests, scenario.microcontrollers
+    partitions: Mapping[str, Iterable[str]] = {
+        "partition": scenario.partitions,
+        "guest": guests,
+        "agent": served,
+        "clock": {**served, **mcus},
+        "microcontroller": mcus,
+    }
+    return partitions[wanted]
+
+
+def _check_end(context: Context, name: str, fault: Fault) -> None:
+    """An index is that of a partition: a device of the host is never started again, so its ring would stay broken."""
+    channel = context.scenario.channels.get(fault.target)
+    if fault.kind != "corrupt_index" or channel is None:
+        return
+    ends = {"source": channel.source.node, "target": channel.target.node}
+    devices = context.scenario.devices
+    if ends[fault.end] in devices:
+        other = next((end for end, node in ends.items() if node not in devices), None)
+        right = f"write end: {other}" if other else "strike a channel of a partition"
+        message = f"corrupt_index strikes what a partition writes, and the {fault.end} of '{fault.target}' is a device"
+        context.report(("faults", name, "target"), f"{message}; {right}")
 
 
 def _check_event(context: Context, name: str, fault: Fault) -> None:

@@ -6,7 +6,7 @@ from sim.scenario.checks.context import Context
 
 
 def realtime(context: Context) -> None:
-    """In real time nobody holds a guest: no schedule, no faults, no restarts, and QEMU as a process of ours."""
+    """In real time nobody holds a guest: no schedule, faults, restarts or debugger, and QEMU as a process of ours."""
     scenario = context.scenario
     if scenario.time.mode != "realtime":
         return
@@ -23,3 +23,7 @@ def realtime(context: Context) -> None:
         if partition.on_failure in ("restart", "restart_cold"):
             message = f"{partition.on_failure} {only}; write stop or fail_run"
             context.report(("partitions", name, "on_failure"), message)
+    for name, guest in scenario.linux_guests.items():
+        for key in ("boot", "gdb"):
+            if getattr(guest, key) is not None:
+                context.report(("partitions", name, key), f"{key} {only}; leave it out")

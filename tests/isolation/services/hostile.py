@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from guests.service import Tensor
 
 _DEVICES = Path("/sys/bus/pci/devices")
+_DOORBELL_DEVICE = "0000:00:0f.0"
 _FIRST_CALL = 3
 _CALLS = 20
 """Calls over which an attack is spread that nobody need notice."""
 
 _DOORBELL = 3  # 32-bit word of BAR 0, QEMU: docs/specs/ivshmem-spec
+_REGISTER_BYTES = 256
 _HOST_PEER = 1
 _VECTORS = 64
 """Far more than the machine has."""
@@ -58,8 +60,8 @@ class Hostile:
         self._calls = 0
         self._attack: Callable[[], None] = getattr(self, attack)
         self._prepared: list[tuple[Bytes, NDArray[np.int64], Bytes]] = []
-        if attack in ("regions", "control"):
-            self._prepare([each for each in _regions() if attack == "regions" or each.size == _CONTROL_BYTES])
+        if attack in ("regions", "channels"):
+            self._prepare([each for each in _regions() if attack == "regions" or each.size != _CONTROL_BYTES])
 
     def __call__(self, tensor: Tensor["uint8", 64]) -> Tensor["uint8", 64]:
         """Return what came."""
@@ -93,7 +95,7 @@ class Hostile:
         while True:
             pass
 
-    control = regions
+    channels = regions  # but with the control region left out
 
     def ports(self) -> None:
         """Write random bytes to random I/O ports."""
@@ -166,25 +168,28 @@ class Hostile:
 
 
 def _regions() -> list[Bytes]:
-    """Return all shared memory: what the agent has mapped of its doorbell device, and every channel."""
-    channels = [_map(path) for path in sorted(_DEVICES.glob("*/resource2")) if "0f.0" not in str(path)]
-    return [*(each for each in _mapped() if each.size > 4096), *channels]
+    """Return all shared memory: the control region, as the agent has it, and every channel."""
+    return [each for each in _opened() if each.size == _CONTROL_BYTES] + _mapped("resource2")
 
 
 def _registers() -> list[Bytes]:
-    """Return the registers of the doorbell device and of those that are only memory."""
-    plain = [_map(path) for path in sorted(_DEVICES.glob("*/resource0")) if "0f.0" not in str(path)]
-    return [*(each[:256] for each in _mapped() if each.size == 4096), *plain]
+    """Return the registers of the doorbell device, as the agent has them, and of those that are only memory."""
+    return [each[:_REGISTER_BYTES] for each in _opened() if each.size == mmap.PAGESIZE] + _mapped("resource0")
 
 
-def _mapped() -> list[Bytes]:
-    """Return what this process has mapped of the doorbell device, which the agent opened."""
+def _opened() -> list[Bytes]:
+    """Return what this process has mapped of its doorbell device."""
     found = []
     for line in Path("/proc/self/maps").read_text().splitlines():
-        if "vfio-device" in line:
+        if "vfio-device" in line or _DOORBELL_DEVICE in line:
             start, end = (int(part, 16) for part in line.split()[0].split("-"))
             found.append(np.frombuffer((ctypes.c_uint8 * (end - start)).from_address(start), np.uint8))
     return found
+
+
+def _mapped(resource: str) -> list[Bytes]:
+    """Return the memory of all devices that no driver holds."""
+    return [_map(path) for path in sorted(_DEVICES.glob(f"*/{resource}")) if _DOORBELL_DEVICE not in str(path)]
 
 
 def _map(resource: Path) -> Bytes:
