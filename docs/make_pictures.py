@@ -1,6 +1,7 @@
-"""Makes docs/pictures/report*.png from the report of a run; needs chromium.
+"""Makes docs/pictures/report*.png from the reports of two runs; needs chromium.
 
-sim run scenarios/ivi_camera.yaml --out /tmp/ivi_camera && python docs/make_pictures.py /tmp/ivi_camera
+sim run scenarios/ivi_camera.yaml scenarios/partition_schedule.yaml --out /tmp/runs
+python docs/make_pictures.py /tmp/runs
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from PIL import Image
 
 PICTURES = Path(__file__).parent / "pictures"
 WIDTH = 1280
+ALL_BUT = r"<(header|nav|footer|section id=\"(?!{})\w+\")"
 PARTS = {
-    "report": (r"<(nothing)", 1800),
-    "report_timeline": (r"<(header|nav|section id=\"(?!timeline)\w+\")", 932),
-    "report_microcontrollers": (r"<(header|nav|section id=\"(?!microcontrollers)\w+\")", 641),
+    "report": ("ivi_camera", r"<(nothing)", 1800),
+    "report_timeline": ("ivi_camera", ALL_BUT.format("timeline"), 932),
+    "report_microcontrollers": ("ivi_camera", ALL_BUT.format("microcontrollers"), 641),
+    "report_schedule": ("partition_schedule", ALL_BUT.format("schedule"), 800),
 }
-"""Name of each picture: what is hidden in the page, and the height of the window in pixels."""
+"""Name of each picture: scenario, what is hidden in the page, and the height of the window in pixels."""
 
 
 def photograph(page: Path, height: int, picture: Path) -> None:
@@ -34,11 +37,11 @@ def photograph(page: Path, height: int, picture: Path) -> None:
     colours.save(picture, optimize=True)
 
 
-def main(run: Path) -> None:
-    """Make every picture from the report in the folder of a run."""
-    report = (run / "report.html").read_text()
+def main(runs: Path) -> None:
+    """Make every picture from the reports below a folder."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, (hidden, height) in PARTS.items():
+        for name, (scenario, hidden, height) in PARTS.items():
+            report = (runs / scenario / "report.html").read_text()
             page = Path(folder) / f"{name}.html"
             page.write_text(re.sub(hidden, r"<\1 hidden", report))
             photograph(page, height, PICTURES / f"{name}.png")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
+import shutil
+from collections.abc import Sequence
 
-_PR_SET_PDEATHSIG = 1
-"""include/uapi/linux/prctl.h"""
+from machines.errors import EnvironmentLacks
 
-_libc = ctypes.CDLL(None)
+_UNLESS_ORPHANED = 'test "$PPID" = "$1" || exit 1; shift; exec "$@"'
+"""The maker may have ended before the kernel was asked; a shell's PPID is read after that."""
 
 
-def die_with(parent: int) -> None:
-    """Ask the kernel to kill this process when the thread that made it ends; called between fork and exec.
+def tied(command: Sequence[str]) -> list[str]:
+    """Return a command that runs another one, which the kernel kills when the thread that made it ends (prctl(2)).
+
+    It is asked by a program, and not between fork and exec: there Python runs hooks that swallow a Ctrl-C.
 
     Parameters:
-        parent: process id of the maker, which may have ended before the kernel was asked.
+        command: program, with its path, and arguments.
+
+    Raises:
+        EnvironmentLacks: there is no setpriv.
     """
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise EnvironmentLacks("setpriv is not installed, real time needs it: apt-get install util-linux")
+    return [setpriv, "--pdeathsig", "KILL", "sh", "-c", _UNLESS_ORPHANED, "sh", str(os.getpid()), *command]

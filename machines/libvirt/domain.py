@@ -28,6 +28,7 @@ _SAID = frozenset(
 _UNSAID = [
     "-uuid", "00000000-0000-0000-0000-000000000000",  # a guest reads it (SMBIOS, fw_cfg); without one it is zero
     "-boot", "strict=off",  # a guest's firmware reads it
+    "-machine", "acpi=auto",  # libvirt: off where there is no firmware for it
     "-action", "shutdown=poweroff",  # libvirt: pause, and wait for libvirt
     "-msg", "timestamp=off",
 ]  # fmt: skip

@@ -148,7 +148,7 @@ class McuNode:
             self._wake()
         awake = self._rung or self.machine.free_sleep or not self._asleep
         self._runs = awake and whole.start_ns < whole.stop_ns
-        self._held_back = awake and not self._runs
+        self._held_back = not self._runs and (self._rung or not self._asleep or self.wake_ns < until_ns)
         if not self._runs:
             return
         self.grants += 1
@@ -216,8 +216,9 @@ class McuNode:
         raise ParticipantFailed(self.name, f"its firmware {', '.join(words)}")
 
     def _check_watchdog(self) -> None:
-        """Fail a firmware whose main loop has not come round for too long."""
-        if self._asleep or not (self._runs or self._held_back) or self._status.heartbeat != self._heartbeat:
+        """Fail a firmware whose main loop has not come round for too long, though it had something to do."""
+        may_rest = self._asleep or not self._runs
+        if (may_rest and not self._held_back) or self._status.heartbeat != self._heartbeat:
             self._heartbeat = self._status.heartbeat
             self._alive_ns = self._at_ns
         elif self._at_ns - self._alive_ns >= self._watchdog_ns:

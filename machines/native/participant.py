@@ -148,7 +148,7 @@ class SensorDevice(NativeDevice):
         count: stops after this many samples; None: never.
 
     Attributes:
-        distortion: what is wrong with its samples; None where nothing is.
+        distortions: what is wrong with its samples, in the order in which that began.
     """
 
     def __init__(self, name: str, spec: TensorSpec, count: int | None = None) -> None:
@@ -156,7 +156,7 @@ class SensorDevice(NativeDevice):
         self._spec = spec
         self._count = count
         self._outlets: dict[int, _Outlet] = {}
-        self.distortion: Distortion | None = None
+        self.distortions: list[Distortion] = []
 
     def sample_ns(self, sample: int) -> int:
         """Return the virtual time in ns at which sample 0, 1, ... is taken; it grows with the number."""
@@ -168,11 +168,12 @@ class SensorDevice(NativeDevice):
 
     def _see(self, sample: int, slot: NDArray[Any]) -> None:
         """Write a sample as the sensor sees it, well or not."""
-        if self.distortion is None:
-            self.fill(sample, slot)
-        else:
-            self.fill(self.distortion.source(sample), slot)
-            self.distortion.spoil(sample, slot)
+        source = sample
+        for distortion in self.distortions:
+            source = distortion.source(source)
+        self.fill(source, slot)
+        for distortion in self.distortions:
+            distortion.spoil(sample, slot)
 
     def waits(self, end: Producer) -> bool:
         """Tell whether samples wait for a channel's other end to start."""

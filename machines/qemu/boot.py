@@ -93,7 +93,7 @@ def _boot(missing: Mapping[str, Maker], again: bool) -> dict[str, snapshot.Snaps
             machine = hold.enter_context(contextlib.closing(missing[digest]()))
             machine.console = machine.console.with_name(f"{machine.name}.boot.log")
             machine.gdb_port = None  # it is for the run
-            machine.launch(None)
+            machine.launch(None, saves=True)
             booting[digest] = (machine, partial)
         for machine, _ in booting.values():
             machine.go()

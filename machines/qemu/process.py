@@ -8,7 +8,6 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -80,7 +79,7 @@ class QemuProcess:
         with open(messages, "wb", opener=_private) as out:
             try:
                 self._process = subprocess.Popen(
-                    self.command_line,
+                    deathsig.tied(self.command_line) if dies_with_us else self.command_line,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=subprocess.STDOUT,
@@ -88,7 +87,6 @@ class QemuProcess:
                     start_new_session=True,
                     env=environment,
                     umask=_ONLY_OURS,
-                    preexec_fn=partial(deathsig.die_with, os.getpid()) if dies_with_us else None,
                     restore_signals=False,  # a write beyond a limit then fails, while SIGXFSZ would end QEMU
                 )
             except OSError as error:

@@ -85,8 +85,12 @@ class VirtualMachine:
         """Identifies everything that shapes its snapshot."""
         return command.machine_digest(self.machine, self._installation.image, self._installation.binary)
 
-    def launch(self, snapshot: Snapshot | None) -> None:
+    def launch(self, snapshot: Snapshot | None, *, saves: bool = False) -> None:
         """Start QEMU, paused, to boot or to continue from a snapshot; returns while it loads.
+
+        Parameters:
+            snapshot: to continue from; None: boot.
+            saves: it will save its state, which is a larger file than it may write otherwise.
 
         Raises:
             EnvironmentLacks: QEMU cannot be started.
@@ -108,12 +112,12 @@ class VirtualMachine:
             if snapshot is not None:
                 state = os.open(snapshot.state, os.O_RDONLY | os.O_CLOEXEC)
                 starting.callback(os.close, state)
-            self._spawn(state)
+            self._spawn(state, saves)
             if not self._installation.launcher.inherits:
                 self._late_state = state
                 hold.push(starting.pop_all())
 
-    def _spawn(self, snapshot_fd: int | None) -> None:
+    def _spawn(self, snapshot_fd: int | None, saves: bool) -> None:
         attached = command.Attachments(
             plugin=self._installation.plugin,
             parent=os.getpid(),
@@ -133,7 +137,7 @@ class VirtualMachine:
             self.machine.memory_bytes,
             self._installation.image.root_bytes,
             (command.CONTROL_BYTES, *self.machine.region_bytes),
-            saves=snapshot_fd is None,
+            saves,
         )
         start = self._installation.launcher.start
         self._process = start(self.name, self._installation.binary, line, inherited, self._messages, bounds)

@@ -35,11 +35,15 @@ KINDS: Mapping[str, Kind] = {
     ),
     "revoked": Kind(("channel", "sequence"), 2, "tensor {sequence} of channel {channel} withdrawn: the ring was full"),
     "session": Kind(("channel", "count"), 1, "the ends of channel {channel} agree on the ring anew (number {count})"),
+    "lost-doorbell": Kind(("channel", "sender"), 2, "doorbell of channel {channel} from {sender} is lost"),
     "lost": Kind(("channel", "count"), 1, "{count} tensors of channel {channel} came and went unseen"),
     "broken": Kind(("channel", "offence"), 1, "the ring of channel {channel} is broken: {offence}"),
     "impossible": Kind(("channel",), 1, "an end of channel {channel} claims what cannot be"),
     "spoiled": Kind(("channel",), 1, "an end of channel {channel} wrote what is not its own"),
     "failed": Kind(("partition",), 1, "{partition} failed"),
+    "state": Kind(("partition", "state"), 1, "{partition} is {state}"),
+    "fault": Kind(("fault", "sort", "target"), 1, "fault {fault} ({sort}) strikes {target}"),
+    "fault-end": Kind(("fault",), 1, "fault {fault} is over"),
     "instructions": Kind(("partition", "count"), 1, "{partition} has executed {count} instructions"),
 }
 """The kinds that have words of their own; any other is shown as it is written, its first fact being its identity."""

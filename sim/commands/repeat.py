@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import time
 from collections.abc import Callable
@@ -80,6 +81,7 @@ def repeat(
         ParticipantFailed: a guest did not get to run.
     """
     for number in range(2, wanted + 1):
+        gc.collect()  # the parts of a run know each other: without this, they keep memory and files for a while
         folder = first.folder / f"run-{number}"
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "logs").mkdir(mode=0o700, parents=True)
@@ -88,6 +90,7 @@ def repeat(
             run = start(scenario, folder, cold=cold, began=time.monotonic(), progress=progress)
         if run.trace.digest == first.record.digest:
             shutil.rmtree(folder)
+            del run
             continue
         other = conclude(run, file, folder)
         comparison = compare(open_recorded(first.folder), open_recorded(folder))

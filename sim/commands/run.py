@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shlex
 import sys
@@ -177,6 +178,7 @@ def _run_all(options: Options, scenarios: Sequence[Scenario], began: float) -> i
             code = done.code
             figures.append(_figures(done))
         codes.append(code)
+        gc.collect()  # as between repetitions
     passed = sum(code == EXIT_PASSED for code in codes)
     print(f"{passed} of {len(codes)} scenarios passed", file=said)
     if options.as_json:

@@ -55,6 +55,10 @@ class Doorbells:
         self._trace.add(now_ns, "doorbell", channel.name, source.participant, target.participant)
         self._on_doorbell(now_ns, source, target, channel)
 
+    def wake(self, device: str) -> None:
+        """Let a device act at this boundary, though nobody has rung it."""
+        self._due[device].add(0)
+
     def take(self, participant: str) -> list[int]:
         """Return the doorbells that are due at a participant, ascending; they are its own now."""
         return sorted(self._due.pop(participant, ()))

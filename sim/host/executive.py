@@ -290,6 +290,8 @@ class Executive:
         for vector, reason in device.broken():
             end = End(device.name, vector)
             channel = self.doorbells.channel(end)
+            if channel.broken:  # that was told, and whoever did it may have been started again meanwhile
+                continue
             channel.give_up()
             culprit = channel.other(end).participant
             self.fail(ParticipantFailed(culprit, f"broke the ring of channel {channel.name}: {reason}"))

@@ -180,21 +180,9 @@ class Run:
             self._executive.halt(f"{failure} (at {now_ns} ns)")
 
     def _conclude(self, built: system.System, versions: dict[str, str]) -> None:
-        assert self._supervisor is not None, "it has been run"
         built.revival.join_consoles()
         for name in built.nodes:
-            node, before = self._supervisor.node(name), built.revival.before[name]
-            partition = self.record.partitions[name]
-            partition.grants = before.grants + node.grants
-            partition.instructions = before.instructions + node.instructions
-            partition.busy_ns = int((before.busy_ns + node.busy_ns) / self._duty(name))
-            if partition.state != "ready":
-                partition.failed = partition.failed or partition.states[-1].reason
-            if node.state is State.RUNNING:
-                self.trace.add(self.record.virtual_time_ns, "instructions", name, partition.instructions)
-            partition.spans = self._spans(name)
-            if isinstance(node, McuNode) and partition.mcu is not None:
-                conclude(node, partition.mcu)
+            self._conclude_partition(name, built)
         for channel in built.channels.values():
             channel.conclude()
         conclude_devices(built.devices, self.record)
@@ -209,6 +197,20 @@ class Run:
             "quantum_ns": self.scenario.time.quantum_ns,
             "python": platform.python_version(),
         }
+
+    def _conclude_partition(self, name: str, built: system.System) -> None:
+        assert self._supervisor is not None, "it has been run"
+        partition, before, node = self.record.partitions[name], built.revival.before[name], self._supervisor.node(name)
+        partition.grants = before.grants + node.grants
+        partition.instructions = before.instructions + node.instructions
+        partition.busy_ns = int((before.busy_ns + node.busy_ns) / self._duty(name))
+        partition.spans = self._spans(name)
+        if partition.state != "ready":
+            partition.failed = partition.failed or partition.states[-1].reason
+        if node.state is State.RUNNING:
+            self.trace.add(self.record.virtual_time_ns, "instructions", name, partition.instructions)
+        if isinstance(node, McuNode) and partition.mcu is not None:
+            conclude(node, partition.mcu)
 
     def _duty(self, partition: str) -> Fraction:
         """Return the share of its time in which a partition's machine executes."""

@@ -8,8 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from random import Random
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,11 +23,16 @@ from guests.mcu.nn.lowering import elementwise
 from guests.service import TensorType
 from machines import boards
 from machines.boards import LinuxBoard, McuBoard
+from machines.native import distortion
+from sim.host.faults import devices
+from sim.host.faults.strike import Scene
 from sim.host.run import Run
 from sim.report.progress import Progress
 from sim.scenario import load
 from sim.scenario.checks.context import Context
+from sim.scenario.faults import Fault
 from sim.scenario.source import compose
+from tests.host.scheduler_world import Job, Load, run
 from virtio_shm import Consumer, Layout, Producer, TensorSpec
 
 from .documents import ROOT, blocks, named_blocks
@@ -47,12 +55,13 @@ def modules() -> Iterator[dict[str, ModuleType]]:
         del sys.modules[module.__name__]
 
 
-def test_the_machine_is_one(tmp_path: Path) -> None:
-    file = tmp_path / "linux-nehalem.yaml"
+@pytest.mark.parametrize(("name", "cpu"), [("linux-nehalem", "Nehalem"), ("linux-cortex-a53", "cortex-a53")])
+def test_the_machine_is_one(tmp_path: Path, name: str, cpu: str) -> None:
+    file = tmp_path / f"{name}.yaml"
     file.write_text(FILES[f"machines/boards/{file.name}"])
     board = boards.read(file)
     assert isinstance(board, LinuxBoard)
-    assert board.cpu.startswith("Nehalem") and board.icount_shift(Fraction(500)) == 1
+    assert board.cpu.startswith(cpu) and board.icount_shift(Fraction(500)) == 1
 
 
 @pytest.fixture
@@ -142,6 +151,60 @@ def test_the_device_sends_what_is_due(modules: dict[str, ModuleType]) -> None:
     assert first <= 1
     assert [(index, time) for index, time, _ in taken] == [(n, n * 10_000_000) for n in range(first, 100)]
     assert max(z for *_, z in taken) > 10.2 and min(z for *_, z in taken) < 9.4
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_policy_keeps_to_its_bound(modules: dict[str, ModuleType], seed: int) -> None:
+    (text,) = [block for block in blocks(DOCUMENT, "python") if block.startswith("def round_robin")]
+    scope: dict[str, Any] = {}
+    exec(f"from __future__ import annotations\n{text}", scope)
+    random, quantum_ns, end_ns = Random(seed), 10, 3_000
+    names = "abc"[: random.randint(1, 3)]
+    jobs = {
+        name: [Job(random.randint(0, 60), random.randint(1, 35), random.random() < 0.5) for _ in range(30)]
+        for name in names
+    }
+    policy = modules["sim/host/scheduler/round_robin.py"].RoundRobin(quantum_ns)
+    slices = run(policy, {name: Load(each) for name, each in jobs.items()}, quantum_ns, end_ns)
+    given = sorted(each for own in slices.values() for each in own)
+    assert all(before.stop_ns <= after.start_ns for before, after in pairwise(given)), "one core has two at once"
+    facts = SimpleNamespace(linux_guests=dict.fromkeys(names), time=SimpleNamespace(quantum_ns=quantum_ns))
+    bound = scope["round_robin"](SimpleNamespace(scenario=facts))
+    done = [(name, job) for name, own in jobs.items() for job in own if job.done_ns >= 0]
+    assert len(done) > 10
+    for name, job in done:
+        assert job.response_ns <= bound[name](job.work_ns)
+
+
+def test_the_fault_puts_the_light_out(modules: dict[str, ModuleType]) -> None:
+    dark, strike = (
+        next(block for block in blocks(DOCUMENT, "python") if block.startswith(f"class {name}"))
+        for name in ("Dark", "SensorDark")
+    )
+    scope = {**vars(distortion), **vars(devices)}
+    exec(f"from __future__ import annotations\n{dark}\n{strike}", scope)
+    make = modules["machines/native/accelerometer.py"].AccelerometerDevice
+    device, spec = make("imu", Fraction(100)), TensorSpec("float32", (3,))
+    layout = Layout.for_tensor(spec, 4)
+    memory = memoryview(mmap.mmap(-1, layout.region_bytes))
+    consumer = Consumer(memory, layout, spec=spec, clock=device.clock)
+    device.attach(1, Producer(memory, layout, overflow="block", clock=device.clock))
+    scene = Scene(None, None, None, {"imu": device}, {})  # type: ignore[arg-type]
+    fault = scope["SensorDark"](Fault.model_construct(kind="sensor_dark", target="imu"), scene)
+    seen = {}
+    for now_ns in range(0, 300_000_000, 1_000_000):
+        if now_ns == 100_000_000:
+            assert fault.begin(now_ns) == "it sees nothing"
+        if now_ns == 200_000_000:
+            fault.end(now_ns)
+        device.grant(now_ns)
+        device.settle()
+        consumer.poll_ready()
+        while (frame := consumer.take()) is not None:
+            seen[frame.origin_sequence] = float(frame.array[2])
+            consumer.give_back(frame)
+    assert [number for number, z in seen.items() if z == 0] == list(range(10, 20))
+    assert max(seen) == 29
 
 
 def test_the_check_finds_its_mistake(tmp_path: Path) -> None:

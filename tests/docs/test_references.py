@@ -139,5 +139,6 @@ def test_index_has_every_document() -> None:
 
 def test_scenarios_are_all_listed() -> None:
     listed = (ROOT / "scenarios/README.md").read_text()
-    for path in (ROOT / "scenarios").glob("*.yaml"):
-        assert f"({path.name})" in listed, f"scenarios/README.md lacks {path.name}"
+    for path in (ROOT / "scenarios").rglob("*.yaml"):
+        name = path.relative_to(ROOT / "scenarios").as_posix()
+        assert f"({name})" in listed, f"scenarios/README.md lacks {name}"

@@ -53,10 +53,12 @@ class Debugger:
     def answer(self) -> str:
         """Return the next answer."""
         while (byte := self._input.read(1)) != b"$":
-            assert byte, "the machine is gone"
+            if not byte:
+                raise ConnectionError("the machine is gone")
         content = b""
         while (byte := self._input.read(1)) != b"#":
-            assert byte, "the machine is gone"
+            if not byte:
+                raise ConnectionError("the machine is gone")
             content += byte
         self._input.read(2)
         self._socket.sendall(b"+")

@@ -1,13 +1,14 @@
 """A run with faults in one process: a chain of guests on real rings, real devices at its ends, real host.
 
-Samples go from the device `samples` through the guests `a`, `b` and `c` to the device `taken`; the channels are `start`,
-`ab`, `bc` and `end`. Guests behave as agents do: a broken ring suspends them, a spoiled tensor is skipped, and both are
-told to the supervisor.
+Samples go from the device `samples` through the guests `a`, `b` and `c` to the device `taken`; the channels are
+`start`, `ab`, `bc` and `end`. Guests behave as agents do: a broken ring suspends them, a spoiled tensor is skipped, and
+both are told to the supervisor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Resident(Ringed):
         super().settle()
 
     def serve(self) -> None:
-        """Do all that can be done now, and tell what cannot; its ends are made while it runs, as those of agents are."""
+        """Do all that can be done now, and tell what cannot; its ends are made while it runs, as an agent's are."""
         if not self._attached:
             self._attached = True
             self._stage.attach(self)
@@ -79,8 +80,8 @@ class Resident(Ringed):
             if error.spoiled:
                 self._say("spoiled", error)
                 return self.serve()
-            for vector, end in (*self._inputs.items(), *self._outputs.items()):
-                self._announce(vector, end)
+            for vector in (*self._inputs, *self._outputs):
+                self._announce(vector, self._inputs.get(vector) or self._outputs[vector])
             if not self._suspended:
                 self._suspended = True
                 self._say("suspended", error)
@@ -106,7 +107,7 @@ class Stage:
     def __init__(self, folder: Path, faults: Mapping[str, Any], eager: str = "", **keys: Mapping[str, Any]) -> None:
         self.scenario = load(_write(folder, faults, keys))
         self.trace = Trace()
-        self.record = RunRecord("stage", 1, QUANTUM_NS, self.scenario.time.duration_ns)
+        self.record = RunRecord("stage", seed=1, quantum_ns=QUANTUM_NS, duration_ns=self.scenario.time.duration_ns)
         self.faults: dict[str, FaultRecord] = self.record.faults
         for name in "abc":
             self.record.partitions[name] = PartitionRecord("linux-x86_64", "qemu", 0, 1000.0)
@@ -115,7 +116,7 @@ class Stage:
         self._views = {name: region.view for name, region in self._regions.items()}
         self.lives = {name: [Resident(name, self, eager=name in eager)] for name in "abc"}
         rows = np.repeat(np.arange(100, dtype=np.uint8), 16).reshape(100, 16)
-        samples = RecordingDevice("samples", rows, 1000 // PERIOD_MS, 0, None)
+        samples = RecordingDevice("samples", rows, Fraction(1000, PERIOD_MS))
         self.devices: dict[str, NativeDevice] = {"samples": samples, "taken": SinkDevice("taken")}
         self.channels = {name: self._channel(name) for name in _CHAIN}
         self.arrived: list[int] = []
@@ -125,8 +126,8 @@ class Stage:
         self.executive, self.supervisor = self._host()
 
     def _channel(self, name: str) -> Channel:
-        ends = (End(node, _vector(node, name)) for node in _CHAIN[name])
-        return Channel(name, self._regions[name], _LAYOUT, *ends, record())
+        source, target = (End(node, _vector(node, name)) for node in _CHAIN[name])
+        return Channel(name, self._regions[name], _LAYOUT, source, target, record())
 
     def attach(self, node: NativeDevice | Resident) -> None:
         """Connect a node to its channels."""

@@ -28,7 +28,7 @@ def test_every_kind_has_words_for_all_its_facts(kind: str) -> None:
     assert "{" not in said
 
 
-@pytest.mark.parametrize("line", ["7 state vision degraded watchdog\n", "7 fault cut injected\n", "7 tensor frames\n"])
+@pytest.mark.parametrize("line", ["7 weather vision rain\n", "7 flood gate open wide\n", "7 tensor frames\n"])
 def test_an_unknown_or_short_event_is_shown_as_it_is(line: str) -> None:
     event = parse(line)
     assert event.say({}) == line.split(" ", 1)[1].strip()

@@ -133,3 +133,24 @@ def test_rubbish_in_the_control_region_fails_its_guest_or_harms_nobody(random: n
                 assert "control" in failure.reason
                 verdicts[True] += 1
     assert min(verdicts.values()) > 100, verdicts
+
+
+@pytest.mark.parametrize("where", ["orders", "messages"])
+def test_rubbish_in_the_hosts_part_of_the_control_region_is_always_told(
+    where: str, random: np.random.Generator
+) -> None:
+    out, into = control.TO_GUEST, control.TO_HOST
+    spans = {
+        "orders": [*range(out.device), *range(out.descriptors, out.used)],
+        "messages": [control.TO_HOST_OFFSET + at for at in (*range(512, 1024), *range(into.used, into.slots))],
+    }
+    with contextlib.closing(SharedRegion("control", command.CONTROL_BYTES)) as region:
+        link = control.ControlLink("villain", region, lambda: 1)
+        for _ in range(500):
+            link.pump()
+            place = random.choice(spans[where])
+            region.view[place] ^= random.integers(1, 256, dtype=np.uint8)
+            with pytest.raises(ParticipantFailed, match="control ring: wrote what only the host may"):
+                link.receive()
+            region.view[place] = 0
+            link = control.ControlLink("villain", region, lambda: 1)

@@ -70,8 +70,12 @@ class FreeMachine(VirtualMachine):
         assert self._process is not None, "launch() comes first"
         return self._process.pid
 
-    def launch(self, snapshot: Snapshot | None) -> None:
+    def launch(self, snapshot: Snapshot | None, *, saves: bool = False) -> None:
         """Start QEMU, paused, to boot or to continue from a snapshot; returns while it loads.
+
+        Parameters:
+            snapshot: to continue from; None: boot.
+            saves: it will save its state, which is a larger file than it may write otherwise.
 
         Raises:
             EnvironmentLacks: QEMU cannot be started.
@@ -83,12 +87,12 @@ class FreeMachine(VirtualMachine):
         self._monitor = hold.enter_context(closing(Monitor(self.name)))
         state = None if snapshot is None else os.open(snapshot.state, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._spawn(state)
+            self._spawn(state, saves)
         finally:
             if state is not None:
                 os.close(state)
 
-    def _spawn(self, snapshot_fd: int | None) -> None:
+    def _spawn(self, snapshot_fd: int | None, saves: bool) -> None:
         installed = self._installation
         attached = command.Attachments(
             plugin=None,
@@ -109,7 +113,7 @@ class FreeMachine(VirtualMachine):
             self.machine.memory_bytes,
             installed.image.root_bytes,
             (command.CONTROL_BYTES, *self.machine.region_bytes),
-            saves=snapshot_fd is None,
+            saves,
         )
         self._process = QemuProcess(
             self.name, installed.binary, line, inherited, self._messages, bounds, dies_with_us=True

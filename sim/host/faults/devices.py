@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from machines.native.distortion import Frozen, Noise
+from machines.native.distortion import Distortion, Frozen, Noise
 from machines.native.participant import SensorDevice
 from sim.host.faults.strike import Scene
 from sim.scenario.faults import Fault
@@ -13,10 +13,16 @@ class _Sensor:
         device = scene.devices[fault.target]
         assert isinstance(device, SensorDevice), "the scenario was checked"
         self._device = device
+        self._distortion: Distortion | None = None
+
+    def _distort(self, distortion: Distortion) -> None:
+        self._distortion = distortion
+        self._device.distortions.append(distortion)
 
     def end(self, now_ns: int) -> None:
         """Let it see again."""
-        self._device.distortion = None
+        assert self._distortion is not None, "it has begun"
+        self._device.distortions.remove(self._distortion)
 
 
 class SensorFrozen(_Sensor):
@@ -25,7 +31,7 @@ class SensorFrozen(_Sensor):
     def begin(self, now_ns: int) -> str:
         """Freeze it."""
         sample = max(self._device.samples - 1, 0)
-        self._device.distortion = Frozen(sample)
+        self._distort(Frozen(sample))
         return f"it sends sample {sample} again and again"
 
 
@@ -34,10 +40,9 @@ class SensorNoise(_Sensor):
 
     def __init__(self, fault: Fault, scene: Scene) -> None:
         super().__init__(fault, scene)
-        self._noise = Noise(fault.amplitude, scene.scenario.seed)
-        self._amplitude = fault.amplitude
+        self._amplitude, self._seed = fault.amplitude, scene.scenario.seed
 
     def begin(self, now_ns: int) -> str:
         """Disturb it."""
-        self._device.distortion = self._noise
+        self._distort(Noise(self._amplitude, self._seed))
         return f"every value is off by up to {self._amplitude}"

@@ -77,6 +77,7 @@ class Injector:
             if planned.end_ns <= now_ns:
                 planned.end_ns = NEVER_NS
                 self._trace.add(now_ns, "fault-end", planned.name)
+                self._scene.lasting[planned.fault.target].remove(planned.strike)
                 planned.strike.end(now_ns)
             if planned.begin_ns <= now_ns:
                 self._strike(planned, now_ns)
@@ -88,6 +89,7 @@ class Injector:
         self._trace.add(now_ns, "fault", planned.name, planned.fault.kind, planned.fault.target)
         if planned.fault.lasts_ns is not None:
             planned.end_ns = now_ns + planned.fault.lasts_ns
+        self._scene.lasting[planned.fault.target].append(planned.strike)
         self._struck.append(planned)
         self._striking = planned
         done = planned.strike.begin(now_ns)

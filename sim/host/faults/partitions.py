@@ -34,13 +34,19 @@ class _Throttle:
     def begin(self, now_ns: int) -> str:
         """Take its time on the processor away."""
         self._life = self._scene.node(self._name)
-        self._scene.executive.throttle(self._name, self._share)
+        self._apply()
         return f"it executes {float(self._share):.0%} of its time"
 
     def end(self, now_ns: int) -> None:
-        """Give it back; one that was started again meanwhile has it already."""
-        if self._scene.node(self._name) is self._life:
-            self._scene.executive.throttle(self._name, Fraction(1))
+        """Give it back."""
+        self._apply()
+
+    def _apply(self) -> None:
+        """Leave it the least that a fault leaves it; none that struck an earlier life of it counts."""
+        life = self._scene.node(self._name)
+        lasting = (each for each in self._scene.lasting[self._name] if isinstance(each, _Throttle))
+        share = min((each._share for each in lasting if each._life is life), default=Fraction(1))
+        self._scene.executive.throttle(self._name, share)
 
 
 class Hang(_Throttle):

@@ -27,12 +27,15 @@ class ServiceStops(Momentary):
     def __init__(self, fault: Fault, scene: Scene) -> None:
         assert fault.lasts_ns is not None, "the scenario was checked"
         self._partition, self._service = fault.target.split(".")
-        self._lasts_ns = fault.lasts_ns
+        self._target, self._lasts_ns = fault.target, fault.lasts_ns
+        self._until_ns = 0
         self._scene = scene
 
     def begin(self, now_ns: int) -> str:
         """Tell the agent."""
-        until_ns = now_ns + self._lasts_ns
+        self._until_ns = now_ns + self._lasts_ns
+        lasting = (each for each in self._scene.lasting[self._target] if isinstance(each, ServiceStops))
+        until_ns = max(each._until_ns for each in lasting)
         order = {"type": "stall", "service": self._service, "until_ns": until_ns}
         self._scene.supervisor.tell(self._partition, order)
         return f"it takes nothing until {until_ns / 1e6:g} ms"
@@ -43,6 +46,7 @@ class DeviceStops:
 
     def __init__(self, fault: Fault, scene: Scene) -> None:
         self._device = scene.devices[fault.target]
+        self._scene = scene
 
     def begin(self, now_ns: int) -> str:
         """Let it stand."""
@@ -50,8 +54,10 @@ class DeviceStops:
         return "it takes nothing"
 
     def end(self, now_ns: int) -> None:
-        """Let it go on."""
-        self._device.idle(False)
+        """Let it go on; those who rang it meanwhile do not ring again."""
+        if not any(isinstance(each, DeviceStops) for each in self._scene.lasting[self._device.name]):
+            self._device.idle(False)
+            self._scene.executive.doorbells.wake(self._device.name)
 
 
 def stop_consumer(fault: Fault, scene: Scene) -> Strike:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from machines.native.participant import NativeDevice
@@ -25,6 +26,7 @@ class Scene:
         supervisor: has the partitions as they are now.
         devices: by name.
         channels: by name.
+        lasting: by target, the strikes that have begun and not ended: the end of one does not undo another.
     """
 
     scenario: Scenario
@@ -32,6 +34,7 @@ class Scene:
     supervisor: Supervisor
     devices: Mapping[str, NativeDevice]
     channels: Mapping[str, Channel]
+    lasting: dict[str, list[Strike]] = field(default_factory=lambda: defaultdict(list))
 
     def node(self, partition: str) -> Node:
         """Return a partition in its present life."""

@@ -1,5 +1,7 @@
 """A service that hands on what it takes."""
 
+from __future__ import annotations
+
 from guests.service import Tensor
 
 

@@ -58,7 +58,8 @@ def test_libvirt_is_told_in_its_own_words(line: list[str]) -> None:
 
 def test_every_other_word_is_passed_on_in_its_order(line: list[str]) -> None:
     _, words = parsed(line)
-    for option in ("-machine", "-cpu", "-smp", "-m", "-icount", "-rtc", "-seed", "-device", "-serial", "-mon"):
+    assert values(words, "-machine") == ["acpi=auto", *values(line, "-machine")]
+    for option in ("-cpu", "-smp", "-m", "-icount", "-rtc", "-seed", "-device", "-serial", "-mon"):
         assert values(words, option) == values(line, option), option
     assert "-no-reboot" in words
     assert not {"-S", "-kernel", "-append", "-sandbox", "-accel", "-display"} & set(words)
