@@ -56,7 +56,13 @@ def _cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "edgesim"
 
 
-def _cross_compiler(architecture: str) -> str:
+def cross_compiler(architecture: str) -> str:
+    """The compiler for guests of another instruction set.
+
+    Raises
+    ------
+    LibraryError: there is none.
+    """
     found = shutil.which(f"{architecture}-linux-gnu-gcc")
     if found is None:
         package = f"gcc-{architecture.replace('_', '-')}-linux-gnu"
@@ -129,7 +135,7 @@ def build_for(architecture: str) -> Path:
     if architecture == os.uname().machine:
         return path()
     flags = (*FLAGS, *_FLAGS_FOR.get(architecture, ()))
-    return compiled("ring", FILE_NAME, flags, sorted(CORE.glob("*.[ch]")), _cross_compiler(architecture))
+    return compiled("ring", FILE_NAME, flags, sorted(CORE.glob("*.[ch]")), cross_compiler(architecture))
 
 
 def path() -> Path:

@@ -42,7 +42,7 @@ def examine() -> list[Finding]:
     if any(finding.blocks for finding in python):  # what uses the missing package cannot even be imported
         tools = programs.builders(compiles=True, makes_image=True)
         return [*computer.look(), qemu, *tools, *python, *backends.look(backends.UNTRIED), backends.UNTRIED]
-    from sim.doctor import cached, launchers, lockstep, microcontrollers
+    from sim.doctor import cached, launchers, linux_boards, lockstep, microcontrollers
 
     with kvm.probing(binary) as verdict:  # runs beside all the rest
         cache = cached.look(binary)
@@ -50,7 +50,7 @@ def examine() -> list[Finding]:
         accelerated = backends.accelerated(verdict())
     tools = programs.builders(compiles=not cache.compiled, makes_image=not cache.has_image)
     modes = [virtual, backends.REALTIME, accelerated]
-    nodes = [*backends.look(virtual), *microcontrollers.look(), *launchers.look()]
+    nodes = [*linux_boards.look(), *backends.look(virtual), *microcontrollers.look(), *launchers.look()]
     return [*computer.look(), qemu, *tools, *python, *cache.findings, *nodes, *modes]
 
 

@@ -13,7 +13,7 @@ from .test_injection import RESTART, fault, outcome
 
 def run(folder: Path, kind: str, target: str, on_failure: str = "", **keys: Any) -> Stage:
     """Run with one fault; `on_failure` names partitions that are started again."""
-    return Stage(folder, {"fault": fault(kind, target, **keys)}, **{name: RESTART for name in on_failure}).run()
+    return Stage(folder, {"fault": fault(kind, target, **keys)}, **dict.fromkeys(on_failure, RESTART)).run()
 
 
 @pytest.mark.parametrize("channel", ["start", "ab", "bc"])
@@ -40,7 +40,7 @@ def test_a_device_blames_the_partition_at_the_other_end(tmp_path: Path, channel:
 def test_a_broken_ring_is_mended_when_its_consumer_starts_again(tmp_path: Path) -> None:
     faults = {"fault": fault("corrupt_descriptor", "ab"), "kill": fault("kill", "b", "100ms")}
     stage = Stage(tmp_path, faults, b=RESTART).run()
-    assert [state for state in stage.states("a")] == ["ready", "degraded", "ready"]
+    assert list(stage.states("a")) == ["ready", "degraded", "ready"]
     assert stage.channels["ab"].record.sessions == 2
     assert stage.arrived[-5:] == [15, 16, 17, 18, 19]
 

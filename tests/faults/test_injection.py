@@ -105,7 +105,9 @@ def test_events_are_written_as_they_are_read(text: str) -> None:
     assert str(parse_event(f"  {text.replace(' ', '  ')} ")) == text
 
 
-@pytest.mark.parametrize("text", ["", "a", "a is", "is ready", "a is Ready", "a carries x", "a carries -1", 7, None, []])
+@pytest.mark.parametrize(
+    "text", ["", "a", "a is", "is ready", "a is Ready", "a carries x", "a carries -1", 7, None, []]
+)
 def test_other_texts_are_no_events(text: object) -> None:
     with pytest.raises(ValueError, match="is no event; write"):
         parse_event(text)
@@ -176,3 +178,42 @@ def test_what_is_wrong_with_a_sensor_adds_up(tmp_path: Path) -> None:
     arrived = Stage(tmp_path, faults).run().arrived
     assert arrived[:10] == [0, 1, 2, 3, 4, 5, 5, 5, 5, 5] and arrived[13:] == [5, 5, 5, 16, 17, 18, 19]
     assert arrived[10:13] != [5, 5, 5] and all(0 <= each <= 10 for each in arrived[10:13])
+
+
+# -- under a schedule ----------------------------------------------------------------------------------------------
+
+_WINDOWS = [("a", 0, 3), ("b", 3, 4), ("c", 7, 3)]
+SCHEDULE = {
+    "cores": 1,
+    "scheduler": {
+        "policy": "arinc653",
+        "major_frame": "10ms",
+        "windows": [
+            {"partition": name, "core": 0, "offset": f"{offset}ms", "length": f"{length}ms"}
+            for name, offset, length in _WINDOWS
+        ],
+    },
+}
+
+
+def executed(stage: Stage, name: str) -> list[tuple[float, float]]:
+    """Return when a partition had its core, in ms."""
+    return [(each.start_ns / MS, each.stop_ns / MS) for each in stage.partitions[name].slices]
+
+
+def test_in_a_window_a_slow_partition_executes_its_share_and_a_hung_one_nothing(tmp_path: Path) -> None:
+    faults = {
+        "slow": fault("slow", "b", "20ms", lasts="20ms", share="25%"),
+        "hang": fault("hang", "b", "60ms", lasts="20ms"),
+    }
+    stage = Stage(tmp_path, faults, eager="ab", host=SCHEDULE).run(100)
+    quarter = [(t, t + 0.25) for t in (23, 24, 25, 26, 33, 34, 35, 36)]
+    assert executed(stage, "b") == [(3, 7), (13, 17), *quarter, (43, 47), (53, 57), (83, 87), (93, 97)]
+    assert executed(stage, "a") == [(t, t + 3) for t in range(0, 100, 10)], "nobody else notices"
+
+
+def test_a_partition_that_is_started_again_has_its_windows_as_ever(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, {"fault": fault("kill", "b", "45ms")}, eager="b", host=SCHEDULE, b=RESTART).run(100)
+    assert outcome(stage) == ("recovered", 45, 45, 45)
+    assert executed(stage, "b")[-6:] == [(43, 47), (53, 57), (63, 67), (73, 77), (83, 87), (93, 97)]
+    assert stage.arrived[-2:] == [8, 9]

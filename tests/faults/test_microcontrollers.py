@@ -83,8 +83,6 @@ def test_both_ends_of_a_link_may_be_started_again(tmp_path: Path, fault: dict[st
 def test_a_reset_starts_a_dead_microcontroller(tmp_path: Path) -> None:
     faults = {"kill": strike("kill", "dead"), "reset": {**strike("reset", "dead"), "at": "70ms"}}
     dead = {**CARE, "on_failure": "stop"}
-    scenario = echoing(tmp_path, {"dead": node(**dead)}, faults=faults)
-    done = command("run", scenario, "--duration", "120ms", "--out", tmp_path / "out")
-    figures = Finished(done.code, done.out, done.err, tmp_path / "out").figures
+    figures = run(echoing(tmp_path, {"dead": node(**dead)}, faults=faults)).figures
     assert figures["partitions"]["dead"]["state"] == "ready" and figures["partitions"]["dead"]["restarts"] == 1
     assert figures["faults"]["kill"]["outcome"] == "recovered"

@@ -70,7 +70,7 @@ def running(daemon: Daemon, tmp_path: Path) -> Iterator[Simulator]:
     """A run that would take long, in virtual time already."""
     made = Simulator(daemon, tmp_path, "--duration", "600s")
     try:
-        made.wait_for("virtual 0.")
+        made.wait_for("] running")
         yield made
     finally:
         made.process.kill()
@@ -146,7 +146,7 @@ def test_qemu_ends_with_the_simulator_also_where_libvirt_does_not_see_to_it(daem
 
 def test_a_domain_that_somebody_destroys_fails_alone(daemon: Daemon, tmp_path: Path) -> None:
     run = Simulator(daemon, tmp_path, "--duration", "2s")
-    run.wait_for("virtual 0.")
+    run.wait_for("] running")
     first = next(name for name in daemon.domains() if "-first-" in name)
     assert daemon.virsh("destroy", first).returncode == 0
     partitions = run.result()["partitions"]

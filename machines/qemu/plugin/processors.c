@@ -29,6 +29,9 @@ static struct {
     bool (*machine_runs)(void);
     void (*warp)(void);
     bool (*run_timers)(int clock);
+    int (*shutdown_requested)(void);
+    void (*run_on_cpu)(void *cpu, void (*work)(void *cpu, uint64_t data), uint64_t data);
+    void (*kick)(void *cpu);
 } qemu;
 
 bool processors_bind(void)
@@ -45,6 +48,9 @@ bool processors_bind(void)
     found &= resolve(&qemu.machine_runs, "runstate_is_running", NULL);
     found &= resolve(&qemu.warp, "icount_start_warp_timer", NULL);
     found &= resolve(&qemu.run_timers, "qemu_clock_run_timers", NULL);
+    found &= resolve(&qemu.shutdown_requested, "qemu_shutdown_requested_get", NULL);
+    found &= resolve(&qemu.run_on_cpu, "async_run_on_cpu", NULL);
+    found &= resolve(&qemu.kick, "qemu_cpu_kick", NULL);
     return found;
 }
 
@@ -118,4 +124,38 @@ bool processors_skip(uint64_t until_ns)
     resume_all();
     timer_leave();
     return true;
+}
+
+static bool several(void)
+{
+    return qemu.get_cpu(1) != NULL;
+}
+
+/* Runs between two turns, in the thread of the vCPUs and with the lock held. */
+static void pass_time_asleep(void *cpu, uint64_t data)
+{
+    (void)cpu;
+    (void)data;
+    while (qemu.all_idle() && qemu.machine_runs() && !qemu.shutdown_requested()) {
+        qemu.warp();
+        if (!qemu.run_timers(CLOCK_VIRTUAL))
+            break;
+    }
+}
+
+/*
+ * When all sleep, QEMU's main loop moves the clock on to the next timer.  If it happens to be awake it sees them asleep
+ * before their thread has dealt with that, and whose turn is next would depend on it.  So that thread does it itself;
+ * until it has, work is queued, and the main loop takes the machine for one that is not asleep.
+ */
+void processors_sleep(void)
+{
+    if (several())
+        qemu.run_on_cpu(qemu.get_cpu(0), pass_time_asleep, 0);
+}
+
+void processors_go_on(void)
+{
+    if (several())
+        qemu.kick(qemu.get_cpu(0));
 }

@@ -19,4 +19,10 @@ bool processors_skip(uint64_t until_ns);
 /* Whether all of them are halted with nothing pending; called in a callback of a timer. */
 bool processors_idle(void);
 
+/* One of several is about to fall asleep; called before the instruction that makes it, from its thread. */
+void processors_sleep(void);
+
+/* The time goes on: whatever has happened at the boundary, the turns of several are dealt anew. */
+void processors_go_on(void);
+
 #endif

@@ -10,6 +10,7 @@
  */
 #include "sleep.h"
 
+#include "processors.h"
 #include "symbols.h"
 
 #include <stddef.h>
@@ -71,6 +72,7 @@ static void on_sleep(unsigned int vcpu, void *opaque)
 {
     (void)opaque;
     qemu.account(qemu.get_cpu((int)vcpu));
+    processors_sleep();
 }
 
 static bool falls_asleep(const void *instruction)

@@ -219,7 +219,7 @@ class Supervisor:
         except ParticipantFailed as failure:
             self.failed(self._now_ns, failure)
             return
-        charge.node = node
+        charge.node, charge.record.failed = node, None
         self._host.admit(node)
         if not isinstance(node, LinuxGuest):  # it has no agent that would say so
             self._enter(name, "ready")
