@@ -91,7 +91,7 @@ def parse_event(text: object) -> Event:
     if match := _COUNT.fullmatch(str(text)):
         count = int(match[2])
         if not count:
-            raise ValueError("the first tensor of a channel is number 1")
+            raise ValueError("the first tensor of a channel is number 1; count from there")
         return Event(match[1], number=count)
     if match := _STATE.fullmatch(str(text)):
         if match[2] not in _STATES:
