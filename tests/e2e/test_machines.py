@@ -68,7 +68,7 @@ def test_two_instruction_sets_trade_tensors_and_repeat(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("machine", ["linux-aarch64", "linux-x86_64"])
-def test_two_processors_work_and_repeat(machine: str, tmp_path: Path) -> None:
+def test_two_processors_work(machine: str, tmp_path: Path) -> None:
     scenario = one_guest(tmp_path, machine, "vcpus: 2")
     first = run(tmp_path / "first", scenario, "200ms")
     if machine == "linux-x86_64" and binary.find().version < command.OLDEST_WITH_X86_SMP:
@@ -76,7 +76,7 @@ def test_two_processors_work_and_repeat(machine: str, tmp_path: Path) -> None:
         assert first.err.splitlines()[-1].startswith("sim: 2 vcpus: QEMU 7.2")
         return
     assert "processors 2 used [0, 1]" in said(first)[0]
-    assert_same(first, run(tmp_path / "again", scenario, "200ms"))
+    assert any("turns of its vCPUs" in note for note in first.figures["notes"]), "no digest is promised"
 
 
 INIT = """#!/bin/busybox sh
