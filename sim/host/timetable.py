@@ -10,7 +10,6 @@ from sim.host.scheduler import Policy, configured_share, cores_of, make_policy
 from sim.report.record import PartitionRecord, RunRecord, ScheduleRecord, SliceRecord, WindowRecord
 from sim.scenario.model import Scenario
 
-
 _SEVERAL = (
     "the turns of its vCPUs may depend on this computer's load, so another run may have another digest; "
     "runs with one vCPU each are repeatable to the bit"
