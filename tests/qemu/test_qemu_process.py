@@ -20,7 +20,7 @@ SYMBOLS = [
     "current_cpu", "qemu_get_cpu", "cpu_stop_current", "qemu_wait_io_event_common", "cpu_resume",
     "process_queued_cpu_work", "all_cpu_threads_idle", "runstate_is_running", "icount_start_warp_timer",
     "qemu_clock_run_timers", "qemu_shutdown_requested_get", "async_run_on_cpu",
-    "bql_lock_impl", "bql_unlock",
+    "qemu_cpu_kick",
 ]  # fmt: skip
 SLEEP_SYMBOLS = [
     "qemu_get_cpu", "icount_update", "qemu_plugin_tb_n_insns", "qemu_plugin_tb_get_insn", "qemu_plugin_insn_size",

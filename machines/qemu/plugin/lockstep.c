@@ -168,7 +168,7 @@ static void take_grant(const struct order *order)
         granted.stop_ns = granted.until_ns;
     if (granted.start_ns >= granted.stop_ns)
         granted.start_ns = granted.stop_ns = 0;
-    processors_sleep(); /* they may all be asleep already */
+    processors_go_on();
 }
 
 /* Let the time pass in which nothing executes, up to the slice of the grant or behind it; false: not now. */

@@ -31,8 +31,7 @@ static struct {
     bool (*run_timers)(int clock);
     int (*shutdown_requested)(void);
     void (*run_on_cpu)(void *cpu, void (*work)(void *cpu, uint64_t data), uint64_t data);
-    void (*lock)(const char *file, int line);
-    void (*unlock)(void);
+    void (*kick)(void *cpu);
 } qemu;
 
 bool processors_bind(void)
@@ -51,8 +50,7 @@ bool processors_bind(void)
     found &= resolve(&qemu.run_timers, "qemu_clock_run_timers", NULL);
     found &= resolve(&qemu.shutdown_requested, "qemu_shutdown_requested_get", NULL);
     found &= resolve(&qemu.run_on_cpu, "async_run_on_cpu", NULL);
-    found &= resolve(&qemu.lock, "bql_lock_impl", "qemu_mutex_lock_iothread_impl");
-    found &= resolve(&qemu.unlock, "bql_unlock", "qemu_mutex_unlock_iothread");
+    found &= resolve(&qemu.kick, "qemu_cpu_kick", NULL);
     return found;
 }
 
@@ -156,12 +154,8 @@ void processors_sleep(void)
         qemu.run_on_cpu(qemu.get_cpu(0), pass_time_asleep, 0);
 }
 
-/* The main loop looks at one vCPU after the other, with the lock held: without it, work could be queued meanwhile. */
-void processors_fall_asleep(void)
+void processors_go_on(void)
 {
-    if (!several())
-        return;
-    qemu.lock(__FILE__, __LINE__);
-    processors_sleep();
-    qemu.unlock();
+    if (several())
+        qemu.kick(qemu.get_cpu(0));
 }

@@ -19,13 +19,10 @@ bool processors_skip(uint64_t until_ns);
 /* Whether all of them are halted with nothing pending; called in a callback of a timer. */
 bool processors_idle(void);
 
-/*
- * The time goes on at a boundary, and all may be asleep: see to it that whose turn is next does not depend on QEMU's main
- * loop.  The caller has the big lock.
- */
+/* One of several is about to fall asleep; called before the instruction that makes it, from its thread. */
 void processors_sleep(void);
 
-/* The same, called before the instruction by which one falls asleep, from its thread and without the lock. */
-void processors_fall_asleep(void);
+/* The time goes on: whatever has happened at the boundary, the turns of several are dealt anew. */
+void processors_go_on(void);
 
 #endif

@@ -72,7 +72,7 @@ static void on_sleep(unsigned int vcpu, void *opaque)
 {
     (void)opaque;
     qemu.account(qemu.get_cpu((int)vcpu));
-    processors_fall_asleep();
+    processors_sleep();
 }
 
 static bool falls_asleep(const void *instruction)
