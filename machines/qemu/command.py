@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from machines.errors import EnvironmentLacks
+from machines.qemu import plugin
 from machines.qemu.binary import QemuBinary
 from machines.qemu.chipset import CHIPSETS
 from machines.qemu.debugger import gdb_arguments
@@ -157,8 +158,9 @@ def machine_digest(machine: GuestMachine, image: GuestImage, binary: QemuBinary)
     nothing = Path("-")
     blank = Attachments(nothing, 0, 0, 0, 0, (0,) * len(machine.region_bytes), nothing, None)
     anonymous = GuestImage(nothing, nothing, nothing, image.arguments, image.digest)
+    held_by = plugin.digest() if machine.execution == "lockstep" else None
     described = json.dumps(
-        [binary.identity, image.digest, [*_platform(machine, binary), *_boot(anonymous)],
+        [binary.identity, image.digest, held_by, [*_platform(machine, binary), *_boot(anonymous)],
          _doorbells(machine, blank), CONTROL_BYTES, _regions(machine, blank)]
     )  # fmt: skip
     return hashlib.sha256(described.encode()).hexdigest()

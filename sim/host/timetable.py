@@ -10,12 +10,6 @@ from sim.host.scheduler import Policy, configured_share, cores_of, make_policy
 from sim.report.record import PartitionRecord, RunRecord, ScheduleRecord, SliceRecord, WindowRecord
 from sim.scenario.model import Scenario
 
-_SEVERAL = (
-    "the turns of its vCPUs may depend on this computer's load, so another run may have another digest; "
-    "runs with one vCPU each are repeatable to the bit"
-)
-"""What the reader of a report has to know of a guest with several vCPUs."""
-
 
 class Timetable:
     """What an executive has to know of the schedule.
@@ -42,8 +36,6 @@ class Timetable:
             noted.vcpus, noted.cores = guest.vcpus, cores_of(scenario, name)
             share = configured_share(scenario, name)
             noted.configured_share = None if share is None else float(share)
-            if guest.vcpus > 1 and scenario.time.mode == "virtual":
-                record.notes.append(f"{name}: {_SEVERAL}")
         if self.policy is not None:
             record.schedule = _schedule(scenario, record.partitions)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from machines.errors import EnvironmentLacks
+from machines.qemu import plugin
 from machines.qemu.binary import QemuBinary
 from machines.qemu.command import (
     MAX_REGIONS,
@@ -85,7 +86,7 @@ def test_a_missing_region_is_refused(image: GuestImage) -> None:
         arguments(MACHINE, image, OLD, replace(ATTACHED, region_fds=(13,)))
 
 
-def test_the_digest_knows_all_that_shapes_a_snapshot(image: GuestImage) -> None:
+def test_the_digest_knows_all_that_shapes_a_snapshot(image: GuestImage, monkeypatch: pytest.MonkeyPatch) -> None:
     digests = {machine_digest(MACHINE, image, OLD)}
     machines = [
         replace(MACHINE, cpu="Nehalem"),
@@ -102,7 +103,9 @@ def test_the_digest_knows_all_that_shapes_a_snapshot(image: GuestImage) -> None:
     digests |= {machine_digest(MACHINE, other, OLD) for other in images}
     digests |= {machine_digest(MACHINE, image, NEW)}
     digests |= {machine_digest(MACHINE, image, replace(OLD, identity="QEMU emulator version 7.2.22 (Debian 2)"))}
-    assert len(digests) == 1 + len(machines) + len(images) + 2
+    monkeypatch.setattr(plugin, "digest", lambda: "another plugin")
+    digests |= {machine_digest(MACHINE, image, OLD)}
+    assert len(digests) == 1 + len(machines) + len(images) + 3
 
 
 def test_the_digest_does_not_know_where_things_are(image: GuestImage, tmp_path: Path) -> None:

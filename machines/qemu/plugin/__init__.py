@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -22,3 +23,9 @@ def path(api: int) -> Path:
         LibraryError: there is no C compiler, or it refuses.
     """
     return library.compiled("plugin", "lockstep.so", (*_FLAGS, f"-DLOCKSTEP_PLUGIN_API={api}"), SOURCES)
+
+
+@cache
+def digest() -> str:
+    """Return a hexadecimal digest of the plugin's source."""
+    return hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()

@@ -17,9 +17,10 @@
 #define _GNU_SOURCE
 #include "microcontroller.h"
 #include "processors.h"
-#include "sleep.h"
 #include "symbols.h"
 #include "timer.h"
+#include "turns.h"
+#include "waits.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -168,7 +169,6 @@ static void take_grant(const struct order *order)
         granted.stop_ns = granted.until_ns;
     if (granted.start_ns >= granted.stop_ns)
         granted.start_ns = granted.stop_ns = 0;
-    processors_go_on();
 }
 
 /* Let the time pass in which nothing executes, up to the slice of the grant or behind it; false: not now. */
@@ -188,9 +188,11 @@ static void on_timer(void *opaque)
     (void)opaque;
     if (qemu.shutdown_requested())
         return;
+    turns_suspend();
     while (skip_to_slice()) {
         if (timer_now() < granted.until_ns) {
             timer_arm(&boundary, granted.stop_ns);
+            turns_go_on();
             return;
         }
         order = hold_boundary();
@@ -210,7 +212,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     (void)id;
     if (mcu_present())
         mcu_count(tb);
-    sleep_watch(tb);
+    waits_watch(tb);
 }
 
 static void on_first_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
@@ -233,9 +235,10 @@ static bool bind_all(const char *target)
     found &= resolve(&qemu.lock, "bql_lock_impl", "qemu_mutex_lock_iothread_impl");
     found &= resolve(&qemu.unlock, "bql_unlock", "qemu_mutex_unlock_iothread");
     found &= processors_bind();
+    found &= turns_bind();
     if (mcu_present())
         found &= mcu_bind();
-    found &= sleep_bind(target);
+    found &= waits_bind(target);
     return found;
 }
 

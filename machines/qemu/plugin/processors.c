@@ -29,9 +29,7 @@ static struct {
     bool (*machine_runs)(void);
     void (*warp)(void);
     bool (*run_timers)(int clock);
-    int (*shutdown_requested)(void);
-    void (*run_on_cpu)(void *cpu, void (*work)(void *cpu, uint64_t data), uint64_t data);
-    void (*kick)(void *cpu);
+    bool (*is_idle)(void *cpu);
 } qemu;
 
 bool processors_bind(void)
@@ -48,13 +46,11 @@ bool processors_bind(void)
     found &= resolve(&qemu.machine_runs, "runstate_is_running", NULL);
     found &= resolve(&qemu.warp, "icount_start_warp_timer", NULL);
     found &= resolve(&qemu.run_timers, "qemu_clock_run_timers", NULL);
-    found &= resolve(&qemu.shutdown_requested, "qemu_shutdown_requested_get", NULL);
-    found &= resolve(&qemu.run_on_cpu, "async_run_on_cpu", NULL);
-    found &= resolve(&qemu.kick, "qemu_cpu_kick", NULL);
+    found &= resolve(&qemu.is_idle, "cpu_thread_is_idle", NULL);
     return found;
 }
 
-static void stop_all(void)
+void processors_stop_but(int index)
 {
     void **current = NULL;
     void *before;
@@ -62,13 +58,15 @@ static void stop_all(void)
     resolve(&current, "current_cpu", NULL); /* each thread has its own */
     before = *current;
     for (int i = 0; (*current = qemu.get_cpu(i)); i++) {
+        if (i == index)
+            continue;
         qemu.stop_current(); /* a request, */
         qemu.heed(*current); /* which is obeyed here */
     }
     *current = before;
 }
 
-static void resume_all(void)
+void processors_resume(void)
 {
     void *cpu;
 
@@ -96,6 +94,19 @@ bool processors_idle(void)
     return qemu.all_idle();
 }
 
+int processors_awake(int first)
+{
+    int count = 0;
+
+    do_queued_work();
+    while (qemu.get_cpu(count))
+        count++;
+    for (int i = first; i < first + count; i++)
+        if (!qemu.is_idle(qemu.get_cpu(i % count)))
+            return i % count;
+    return NOBODY;
+}
+
 static bool arrived;
 
 static void on_arrival(void *opaque)
@@ -115,47 +126,13 @@ bool processors_skip(uint64_t until_ns)
         return false;
     arrived = false;
     timer_arm(&arrival, until_ns); /* the clock is not moved beyond it */
-    stop_all();
+    processors_stop_but(NOBODY);
     while (!arrived) {
         do_queued_work();
         qemu.warp();
         qemu.run_timers(CLOCK_VIRTUAL);
     }
-    resume_all();
+    processors_resume();
     timer_leave();
     return true;
-}
-
-static bool several(void)
-{
-    return qemu.get_cpu(1) != NULL;
-}
-
-/* Runs between two turns, in the thread of the vCPUs and with the lock held. */
-static void pass_time_asleep(void *cpu, uint64_t data)
-{
-    (void)cpu;
-    (void)data;
-    while (qemu.all_idle() && qemu.machine_runs() && !qemu.shutdown_requested()) {
-        qemu.warp();
-        if (!qemu.run_timers(CLOCK_VIRTUAL))
-            break;
-    }
-}
-
-/*
- * When all sleep, QEMU's main loop moves the clock on to the next timer.  If it happens to be awake it sees them asleep
- * before their thread has dealt with that, and whose turn is next would depend on it.  So that thread does it itself;
- * until it has, work is queued, and the main loop takes the machine for one that is not asleep.
- */
-void processors_sleep(void)
-{
-    if (several())
-        qemu.run_on_cpu(qemu.get_cpu(0), pass_time_asleep, 0);
-}
-
-void processors_go_on(void)
-{
-    if (several())
-        qemu.kick(qemu.get_cpu(0));
 }

@@ -19,10 +19,15 @@ bool processors_skip(uint64_t until_ns);
 /* Whether all of them are halted with nothing pending; called in a callback of a timer. */
 bool processors_idle(void);
 
-/* One of several is about to fall asleep; called before the instruction that makes it, from its thread. */
-void processors_sleep(void);
+enum { NOBODY = -1 };
 
-/* The time goes on: whatever has happened at the boundary, the turns of several are dealt anew. */
-void processors_go_on(void);
+/* The first one from `first` on, which may lie behind the last, that is neither stopped nor idle; NOBODY if none is. */
+int processors_awake(int first);
+
+/* Stop all but one; NOBODY: all.  Called, like all of these, from their thread and with the lock held. */
+void processors_stop_but(int index);
+
+/* Undo it. */
+void processors_resume(void);
 
 #endif

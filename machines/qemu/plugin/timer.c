@@ -59,6 +59,12 @@ void timer_arm(struct timer *timer, uint64_t at_ns)
     qemu.mod_ns(timer->qemu, (int64_t)at_ns);
 }
 
+void timer_cancel(struct timer *timer)
+{
+    if (timer->known)
+        qemu.del(timer->qemu);
+}
+
 void timer_stay(void)
 {
     timer_arm(&due, timer_now());
@@ -66,5 +72,5 @@ void timer_stay(void)
 
 void timer_leave(void)
 {
-    qemu.del(due.qemu);
+    timer_cancel(&due);
 }

@@ -31,6 +31,9 @@ uint64_t timer_deadline(void);
 /* Call the callback, in the thread of the vCPUs and with the big lock held, once this time has come. */
 void timer_arm(struct timer *timer, uint64_t at_ns);
 
+/* Do not call it, if it is armed. */
+void timer_cancel(struct timer *timer);
+
 /* From the first to the second one, QEMU does not move the clock of a sleeping guest on: a timer is due. */
 void timer_stay(void);
 void timer_leave(void);
