@@ -113,6 +113,7 @@ def test_no_torn_tensor_is_ever_shown(elements: int, count: int, overflow: str) 
     assert seen == sorted(set(seen))
     assert [message.sequence for message in channel.record.messages] == list(range(count))
     assert channel.record.producer.pushed == count
+    assert overflow == "drop_oldest" or channel.record.dropped == 0, "what the host missed was not dropped"
 
 
 def look_until_both_rest(channel: FreeChannel, rest: Barrier) -> None:
@@ -160,6 +161,46 @@ def test_a_receipt_that_is_seen_before_its_tensor_waits_for_it(pair: Pair, monke
     assert not pair.channel.record.messages
     pair.look()
     assert pair.channel.record.messages[0].taken_ns == now_ns + 10
+
+
+def tensor(sequence: int) -> TapEvent:
+    return TapEvent("published", sequence=sequence, produced_ns=1, dtype="uint8", payload=np.zeros(16, np.uint8))
+
+
+def put_index(pair: Pair, index: int) -> None:
+    """Have the ring say how many tensors were published."""
+    at = pair.channel.layout.available + 2
+    pair.channel.region.view[at : at + 2] = index.to_bytes(2, "little")
+
+
+def test_a_header_that_is_seen_in_its_predecessors_place_makes_no_drops(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slot that was filled again while it was read."""
+    looks = iter([[tensor(0)], [tensor(3), tensor(2), tensor(3)], [tensor(4)]])
+    monkeypatch.setattr(pair.channel._tap, "poll", lambda: next(looks))
+    for index in (1, 4, 5):
+        put_index(pair, index)
+        pair.look()
+    record = pair.channel.record
+    assert [message.sequence for message in record.messages] == [0, 1, 2, 3, 4]
+    assert (record.gaps, record.dropped, pair.channel.torn) == (2, 0, 2)
+
+
+def test_a_producer_that_is_faster_than_the_host_is_not_at_fault(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is all that went by recorded one by one; but numbers that the ring's index knows nothing of are a lie."""
+    for module in ("sim.host.channel", "sim.host.realtime.channel"):
+        monkeypatch.setattr(f"{module}.MOST_MISSED", 10)
+    looks = iter([[TapEvent("lost", count=100), tensor(100)], [tensor(200)]])
+    monkeypatch.setattr(pair.channel._tap, "poll", lambda: next(looks))
+    put_index(pair, 101)
+    pair.look()
+    record = pair.channel.record
+    assert [message.sequence for message in record.messages] == list(range(90, 101))
+    assert (record.gaps, record.dropped, pair.channel.uncounted) == (100, 0, 90)
+    put_index(pair, 102)
+    with pytest.raises(ParticipantFailed, match="sequence 200 after 100"):
+        pair.look()
 
 
 def test_receipts_without_end_are_not_kept(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
