@@ -12,7 +12,11 @@ system_packages+=(gcc-arm-none-eabi gcc-riscv64-unknown-elf gcc-xtensa-lx106)
 extras=
 case $purpose in
     run) ;;
-    test) system_packages+=(clang libclang-rt-14-dev gcc-aarch64-linux-gnu); extras=dev,inference,video ;;
+    test)
+        system_packages+=(clang libclang-rt-14-dev gcc-aarch64-linux-gnu)
+        system_packages+=(libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients libvirt-dev pkg-config python3-dev)
+        extras=dev,inference,video,libvirt
+        ;;
     bench) extras=inference,bench ;;
     *) echo "usage: $0 run|test|bench" >&2; exit 2 ;;
 esac

@@ -22,7 +22,7 @@ _EPOCH = struct.Struct("<I")
 _EPOCH_OFFSET = 20
 """Of the driver's epoch in its block: docs/ring.md."""
 
-_MOST_MISSED = 100_000
+MOST_MISSED = 100_000
 """Tensors that a producer may count in a run without the host having seen them; each costs a record."""
 
 
@@ -191,7 +191,7 @@ class Channel:
         self._fresh = False
         missed = event.sequence - self._next_sequence
         self._must(
-            0 <= missed <= _MOST_MISSED - self._missed, f"sequence {event.sequence} after {self._next_sequence - 1}"
+            0 <= missed <= MOST_MISSED - self._missed, f"sequence {event.sequence} after {self._next_sequence - 1}"
         )
         self._miss(missed, event.produced_ns)
         self._next_sequence += 1
@@ -284,7 +284,7 @@ class Channel:
         for counters, end in zip(self._tap.counters(), (self.record.producer, self.record.consumer), strict=True):
             for name in ("pushed", "popped", "dropped", "kicks", "stalls", "high_water", "occupancy_ns"):
                 setattr(end, name, getattr(counters, name))
-        dropped = max(0, min(self.record.producer.dropped - self.record.dropped, _MOST_MISSED - self._missed))
+        dropped = max(0, min(self.record.producer.dropped - self.record.dropped, MOST_MISSED - self._missed))
         if self.record.overflow == "drop_oldest":
             waiting = (message for message in self._live.values() if message.taken_ns is None)
             for message in [*self._ghosts, *waiting][:dropped]:

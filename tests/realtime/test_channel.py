@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Iterator
+from multiprocessing.synchronize import Barrier
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ from virtio_shm.layout import RECEIPT_BYTES
 
 FORK = multiprocessing.get_context("fork")
 DEPTH = 4
+PARTS = 10
+"""After each the ends rest, until the host has looked at them at rest."""
+
 LONGEST_S = 60
 
 
@@ -33,8 +37,8 @@ def make(spec: TensorSpec, overflow: str) -> FreeChannel:
     return channel
 
 
-def produce(channel: FreeChannel, spec: TensorSpec, overflow: str, count: int) -> None:
-    """Send tensors of which each element is the number of the tensor."""
+def produce(channel: FreeChannel, spec: TensorSpec, overflow: str, count: int, rest: Barrier) -> None:
+    """Send tensors of which each element is the number of the tensor; wait after each part of them."""
     producer = Producer(channel.region.view, channel.layout, overflow=overflow, clock=time.monotonic_ns)  # type: ignore[arg-type]
     sent = 0
     while sent < count:
@@ -46,17 +50,25 @@ def produce(channel: FreeChannel, spec: TensorSpec, overflow: str, count: int) -
         slot[...] = sent
         producer.commit()
         sent += 1
-        if not sent % 100:
+        if not sent % (count // PARTS):
+            rest.wait()
+        elif not sent % 100:
             time.sleep(0.001)
 
 
-def consume(channel: FreeChannel, spec: TensorSpec) -> None:
+def consume(channel: FreeChannel, spec: TensorSpec, count: int, rest: Barrier) -> None:
+    """Take all that comes, and hold one of the last tensors of each part until the host has looked at the others."""
     consumer = Consumer(channel.region.view, channel.layout, spec=spec, clock=time.monotonic_ns)
-    while True:
-        frame = consumer.take()
-        if frame is None:
-            time.sleep(0)
-        else:
+    for end in range(count // PARTS, count + 1, count // PARTS):
+        held = False
+        while not held:
+            frame = consumer.take()
+            if frame is None:
+                time.sleep(0)
+                continue
+            held = frame.sequence >= end - DEPTH
+            if held:
+                rest.wait()
             consumer.give_back(frame)
 
 
@@ -64,7 +76,11 @@ def consume(channel: FreeChannel, spec: TensorSpec) -> None:
 @pytest.mark.parametrize("overflow", ["block", "drop_oldest"])
 @pytest.mark.parametrize(("elements", "count"), [(8, 40_000), (20_000, 6_000)])
 def test_no_torn_tensor_is_ever_shown(elements: int, count: int, overflow: str) -> None:
-    """Nor is anybody accused, whatever the moment of a look."""
+    """Nor is anybody accused, whatever the moment of a look; and where the ends rest, the host has caught up.
+
+    How many tensors it sees whole in between is up to whoever shares the processors among the three processes: a tensor
+    may be given back before it is copied, each time.
+    """
     spec = TensorSpec("uint64", (elements,))
     channel = make(spec, overflow)
     wrong: list[int] = []
@@ -76,26 +92,38 @@ def test_no_torn_tensor_is_ever_shown(elements: int, count: int, overflow: str) 
             wrong.append(published.sequence)
 
     channel.observers.append(observe)
-    trace = Trace()
+    rest = FORK.Barrier(3)
     ends = [
-        FORK.Process(target=produce, args=(channel, spec, overflow, count), daemon=True),
-        FORK.Process(target=consume, args=(channel, spec), daemon=True),
+        FORK.Process(target=produce, args=(channel, spec, overflow, count, rest), daemon=True),
+        FORK.Process(target=consume, args=(channel, spec, count, rest), daemon=True),
     ]
     for end in ends:
         end.start()
-    deadline = time.monotonic() + LONGEST_S
-    while ends[0].is_alive() and time.monotonic() < deadline:
-        channel.observe(time.monotonic_ns(), trace, "")
-    ends[1].terminate()
-    ends[1].join()
-    channel.observe(time.monotonic_ns(), trace, "")
+    try:
+        for part in range(1, PARTS + 1):
+            look_until_both_rest(channel, rest)
+            assert seen[-1] == part * count // PARTS - 1, "the newest tensor lies in the ring, whole"
+            rest.wait(LONGEST_S)
+    finally:
+        for end in ends:
+            end.terminate()
+            end.join()
     channel.conclude()
     assert not wrong
-    assert len(seen) > 20 and seen[-1] > 0.8 * count, "the host followed at least a part, to the end"
     assert seen == sorted(set(seen))
-    numbers = [message.sequence for message in channel.record.messages]
-    assert numbers == list(range(len(numbers))) and len(numbers) <= count
+    assert [message.sequence for message in channel.record.messages] == list(range(count))
     assert channel.record.producer.pushed == count
+    assert overflow == "drop_oldest" or channel.record.dropped == 0, "what the host missed was not dropped"
+
+
+def look_until_both_rest(channel: FreeChannel, rest: Barrier) -> None:
+    """Look all the time, and once more when nothing moves."""
+    trace = Trace()
+    deadline = time.monotonic() + LONGEST_S
+    while rest.n_waiting < 2:
+        assert time.monotonic() < deadline, "an end is stuck"
+        channel.observe(time.monotonic_ns(), trace, "")
+    channel.observe(time.monotonic_ns(), trace, "")
 
 
 class Pair:
@@ -133,6 +161,46 @@ def test_a_receipt_that_is_seen_before_its_tensor_waits_for_it(pair: Pair, monke
     assert not pair.channel.record.messages
     pair.look()
     assert pair.channel.record.messages[0].taken_ns == now_ns + 10
+
+
+def tensor(sequence: int) -> TapEvent:
+    return TapEvent("published", sequence=sequence, produced_ns=1, dtype="uint8", payload=np.zeros(16, np.uint8))
+
+
+def put_index(pair: Pair, index: int) -> None:
+    """Have the ring say how many tensors were published."""
+    at = pair.channel.layout.available + 2
+    pair.channel.region.view[at : at + 2] = index.to_bytes(2, "little")
+
+
+def test_a_header_that_is_seen_in_its_predecessors_place_makes_no_drops(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slot that was filled again while it was read."""
+    looks = iter([[tensor(0)], [tensor(3), tensor(2), tensor(3)], [tensor(4)]])
+    monkeypatch.setattr(pair.channel._tap, "poll", lambda: next(looks))
+    for index in (1, 4, 5):
+        put_index(pair, index)
+        pair.look()
+    record = pair.channel.record
+    assert [message.sequence for message in record.messages] == [0, 1, 2, 3, 4]
+    assert (record.gaps, record.dropped, pair.channel.torn) == (2, 0, 2)
+
+
+def test_a_producer_that_is_faster_than_the_host_is_not_at_fault(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is all that went by recorded one by one; but numbers that the ring's index knows nothing of are a lie."""
+    for module in ("sim.host.channel", "sim.host.realtime.channel"):
+        monkeypatch.setattr(f"{module}.MOST_MISSED", 10)
+    looks = iter([[TapEvent("lost", count=100), tensor(100)], [tensor(200)]])
+    monkeypatch.setattr(pair.channel._tap, "poll", lambda: next(looks))
+    put_index(pair, 101)
+    pair.look()
+    record = pair.channel.record
+    assert [message.sequence for message in record.messages] == list(range(90, 101))
+    assert (record.gaps, record.dropped, pair.channel.uncounted) == (100, 0, 90)
+    put_index(pair, 102)
+    with pytest.raises(ParticipantFailed, match="sequence 200 after 100"):
+        pair.look()
 
 
 def test_receipts_without_end_are_not_kept(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,6 +191,8 @@ static void consume(void)
 static void settle_accounts(void)
 {
     running = -1; /* no more changes */
+    uint32_t revoked, before; /* at 64 in the driver's block: docs/ring.md */
+    memcpy(&before, region + 64, sizeof before);
     for (unsigned i = 0; i < layout.depth; i++) {
         int slot = vshm_driver_reserve(driver, ++now);
         if (slot <= 0)
@@ -199,6 +201,9 @@ static void settle_accounts(void)
             fail("commit at the end");
     }
     const struct vshm_counters *counters = vshm_driver_counters(driver, now);
+    memcpy(&revoked, region + 64, sizeof revoked);
+    if (revoked != before)
+        fail("a buffer did not come back: others were withdrawn");
     const uint64_t pushed = counters->pushed - layout.depth;
     const uint64_t withdrawn = overflow == VSHM_DROP_OLDEST ? counters->dropped : 0;
     if (overflow == VSHM_DROP_NEWEST && pushed + given_up != TENSORS)

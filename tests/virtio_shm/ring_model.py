@@ -168,7 +168,9 @@ class ModelDevice:
         memory = self.memory
         if self.features & REVOKE:
             revoked = memory.get("I", self.PEER + POSITION)
-            self.position = max(self.position, revoked)
+            if revoked > self.position:
+                self._give_up(revoked - 1)
+                self.position = revoked
         if memory.avail_index() == self.position % 65536:
             memory.put("H", memory.used + 4 + 8 * memory.depth, self.position % 65536)  # avail_event
             return False
@@ -176,6 +178,11 @@ class ModelDevice:
         if self.features & REVOKE:
             memory.put("I", self.BASE + POSITION, self.position + 1)
         return True
+
+    def _give_up(self, position: int) -> None:
+        self.memory.put("I", self.BASE + SKIPPED + 4 * (self.skips % SKIP_LOG), position)
+        self.skips += 1
+        self.memory.put("I", self.BASE + SKIP_COUNT, self.skips)
 
     def settle(self, now: int) -> tuple[dict[str, object], bytes] | None:
         """Take what was claimed, or find that it was withdrawn."""
@@ -185,9 +192,7 @@ class ModelDevice:
         self.claimed = None
         self.position = position + 1
         if self.features & REVOKE and memory.get("I", self.PEER + POSITION) > position:
-            memory.put("I", self.BASE + SKIPPED + 4 * (self.skips % SKIP_LOG), position)
-            self.skips += 1
-            memory.put("I", self.BASE + SKIP_COUNT, self.skips)
+            self._give_up(position)
             return None
         address, length, flags, _ = memory.descriptor(number)
         assert flags == 0 and address == memory.slots + number * memory.stride and number not in self.held

@@ -5,6 +5,14 @@
 /* A driver that revokes entry after entry while we look: we look again this often before we call it a lie. */
 #define MOST_LOOKS 4096
 
+/* Tell the driver of an entry that we will not take. */
+static void give_up(struct vshm_device *device, uint32_t position)
+{
+    struct vshm_end *end = &device->end;
+    vshm_store32(&end->own->skipped[device->skip_count % VSHM_SKIP_LOG], position);
+    vshm_release32(&end->own->skip_count, ++device->skip_count);
+}
+
 /* How far the driver is ahead of us, after jumping over what it withdrew. 1, or < 0. */
 static int look(struct vshm_device *device, uint32_t *looks)
 {
@@ -17,6 +25,9 @@ static int look(struct vshm_device *device, uint32_t *looks)
         const uint16_t ahead = (uint16_t)(index - (uint16_t)position);
         const int sound = ahead <= end->layout.depth && !(revocable && vshm_after(device->revoked, revoked));
         if (sound) {
+            /* The driver may be yet to read our claim of the last one, and find a later claim: before that, name it. */
+            if (position != device->position)
+                give_up(device, position - 1);
             device->revoked = revoked;
             device->position = position;
             device->waiting = ahead;
@@ -38,8 +49,7 @@ static int claim(struct vshm_device *device)
     vshm_full_fence();
     if (!vshm_after(vshm_load32(&end->peer->position), device->position))
         return 1;
-    vshm_store32(&end->own->skipped[device->skip_count % VSHM_SKIP_LOG], device->position);
-    vshm_release32(&end->own->skip_count, ++device->skip_count);
+    give_up(device, device->position);
     end->announce = 1; /* a driver that has nothing but limbo waits for this */
     return 0;
 }

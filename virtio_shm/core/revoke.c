@@ -9,6 +9,10 @@
  * revoked > p and skip the entry: the buffer is the driver's again. If it reads claimed > p, the device may have
  * taken the entry or may be about to skip it. The driver then leaves that buffer in limbo and withdraws the next
  * entry; the device settles it, either by returning the buffer through the used ring or by naming p in its skip log.
+ *
+ * Two more things can happen between a store and a read. The device may have jumped over p and claimed a later entry: it
+ * names p before that. Or the driver reads claimed > p before its store, which then withdraws a later entry: the device
+ * sees revoked > p all the same and gives p up, although the driver takes it for the device's.
  */
 #include "driver.h"
 
@@ -24,12 +28,15 @@ int vshm_revoke_read_claim(struct vshm_driver *driver)
     return 1;
 }
 
-/* The device has named a position that it gave up. Only one in limbo matters: any other was ours already. */
+/* The device has named a position that it gave up. Any that is not in its hands was ours already. */
 static void settle(struct vshm_driver *driver, uint32_t position, uint64_t now)
 {
+    if (!vshm_after(driver->revoked, position))
+        return; /* nothing that it could have seen told it to */
     for (uint32_t id = 0; id < driver->end.layout.depth; id++)
-        if (driver->place[id] == VSHM_LIMBO && driver->position[id] == position) {
-            driver->limbo--;
+        if ((driver->place[id] == VSHM_LIMBO || driver->place[id] == VSHM_AVAILABLE) &&
+            driver->position[id] == position) {
+            driver->limbo -= driver->place[id] == VSHM_LIMBO;
             driver->end.counters.dropped++;
             vshm_driver_release(driver, id, now);
             return;

@@ -11,7 +11,7 @@ import numpy as np
 
 from machines.errors import ParticipantFailed
 from machines.memory import SharedRegion
-from sim.host.channel import Channel, End
+from sim.host.channel import MOST_MISSED, Channel, End
 from sim.host.ownership import Ownership
 from sim.host.realtime.tap import FreeTap
 from sim.host.trace import Trace
@@ -48,6 +48,7 @@ class FreeChannel(Channel):
         clock: the host's, in ns.
         tolerance_ns: at most so far the clocks of its ends are apart from it.
         torn: tensors whose content the host did not get to see whole.
+        uncounted: tensors that came and went between two looks, beyond those of which each has a record.
     """
 
     def __init__(
@@ -57,8 +58,11 @@ class FreeChannel(Channel):
         self.clock: Callable[[], int] = lambda: 0
         self.tolerance_ns = 0
         self.torn = 0
+        self.uncounted = 0
         self._early: deque[TapEvent] = deque(maxlen=_EARLY * layout.depth)
         self._overtaken: set[int] = set()
+        self._told = 0  # places in the ring that the tap has told of
+        self._ahead = 0  # such that were taken for passed before it told of them
         self._accused = source
         self._seen: tuple[int, ...] = ()
         self._kicks = {source: 0, target: 0}
@@ -72,12 +76,16 @@ class FreeChannel(Channel):
         """Whether anything has happened since this was asked last; cheaper than looking."""
         view, layout = self.region.view, self.layout
         seen = (
-            *_U16.unpack_from(view, layout.available + _INDEX_OFFSET),
+            self._index(),
             *_U32.unpack_from(view, layout.device + _RECEIPT_COUNT_OFFSET),
             *_U32.unpack_from(view, layout.driver + _EPOCH_OFFSET),
         )
         self._seen, before = seen, self._seen
         return seen != before
+
+    def _index(self) -> int:
+        index: int = _U16.unpack_from(self.region.view, self.layout.available + _INDEX_OFFSET)[0]
+        return index
 
     def doorbells(self) -> list[tuple[End, int]]:
         """Return how often each end has rung the other one since the last call, as it counts itself."""
@@ -113,6 +121,7 @@ class FreeChannel(Channel):
     def _note(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         now_ns = self.clock() + self.tolerance_ns  # what was read may be younger than the look
         self._accused = self.source if event.kind in ("published", "revoked") else self.target
+        self._told += event.count if event.kind in ("published", "lost") else 0
         super()._note(now_ns, event, trace)
         if event.kind == "published":
             early = tuple(self._early)
@@ -124,11 +133,14 @@ class FreeChannel(Channel):
         super()._restarted(now_ns)
         self._early.clear()
         self._overtaken = set()
+        self._told = self._ahead = 0
 
     def _published(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         if event.sequence < self._next_sequence and not self._may_begin_anew:
             self.torn += 1  # the header of the tensor before it, read while it was written
+            self._unseen += 1
             return
+        self._let_pass(event.sequence - self._next_sequence)
         if event.payload is not None:
             super()._published(now_ns, event, trace)
             return
@@ -138,6 +150,28 @@ class FreeChannel(Channel):
         self.observers = observers
         message = self.record.messages[-1]
         message.bytes, message.hash = self.layout.payload_bytes, ""
+
+    def _let_pass(self, missed: int) -> None:
+        """Hold it against nobody that tensors went by between two looks, as far as the ring's index says so too.
+
+        A slot may be filled again while it is read. Then a later tensor is seen in the old one's place, before the tap
+        has told of those in between. Without `drop_newest` a tensor's number is its place in the ring, so the index
+        shows whether there were that many; it has 16 bits, and what is a multiple of these it cannot show.
+        """
+        repaid = min(self._ahead, self._unseen)
+        self._ahead -= repaid
+        self._unseen -= repaid
+        early = max(0, missed - self._unseen)
+        untold = (self._index() - self._told) & 0xFFFF
+        if self.record.overflow != "drop_newest" and self._ahead + (early & 0xFFFF) <= untold + 1:
+            self._ahead += early & 0xFFFF  # one more than the index: a header is written before it
+            self._unseen += early
+        beyond = min(missed, self._unseen) - (MOST_MISSED - self._missed)
+        if beyond > 0:
+            self._next_sequence += beyond
+            self._unseen -= beyond
+            self.record.gaps += beyond
+            self.uncounted += beyond
 
     def _moved(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         if event.sequence in self._live:

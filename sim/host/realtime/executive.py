@@ -380,3 +380,6 @@ class RealTime:
             if channel.torn:
                 what = f"{channel.torn} tensors of channel {channel.name}"
                 self.notes.append(f"real time: {what} were gone before the host had copied them")
+            if channel.uncounted:
+                what = f"{channel.uncounted} more tensors of channel {channel.name}"
+                self.notes.append(f"real time: {what} went by between two looks and are in no figure but its gaps")
