@@ -218,8 +218,9 @@ class Executive:
         for place in due:
             name, executed_ns = place.guest.name, getattr(place.guest, "busy_ns", 0)
             if name in self._scheduled:
-                on_core_ns = int((executed_ns - place.executed_ns) / self._shares.get(name, Fraction(1)))
-                self._policy.account(name, target_ns, on_core_ns)
+                share = self._shares.get(name, Fraction(1))
+                worth_ns = int(executed_ns / share) - int(place.executed_ns / share)  # roundings do not add up
+                self._policy.account(name, target_ns, worth_ns)
                 place.executed_ns = executed_ns
 
     def _waves(self, due: Sequence[_Place]) -> list[list[_Place]]:
