@@ -77,6 +77,14 @@ def test_an_event_of_a_channel_and_a_time_after_it(tmp_path: Path) -> None:
     assert outcome(later)[1] == 66
 
 
+def test_an_event_counts_on_where_a_producer_that_was_started_again_numbers_anew(tmp_path: Path) -> None:
+    faults = {"first": fault("kill", "b"), "then": fault("kill", "c", None, when="bc carries 12")}
+    stage = Stage(tmp_path, faults, b=RESTART, c=RESTART).run()
+    messages = stage.channels["bc"].record.messages
+    assert max(message.sequence for message in messages) < 15, "numbers have begun anew"
+    assert outcome(stage, "then")[1] == messages[11].produced_ns // MS + 1
+
+
 def test_an_event_of_a_partition_strikes_once(tmp_path: Path) -> None:
     faults = {
         "first": fault("kill", "a"),
