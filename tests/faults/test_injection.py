@@ -220,6 +220,15 @@ def test_in_a_window_a_slow_partition_executes_its_share_and_a_hung_one_nothing(
     assert executed(stage, "a") == [(t, t + 3) for t in range(0, 100, 10)], "nobody else notices"
 
 
+def test_a_partition_has_its_core_also_while_its_machine_pauses_as_it_is_too_fast(tmp_path: Path) -> None:
+    """What a fault takes away it does not have; of what is left it executes three fifths."""
+    faults = {"slow": fault("slow", "b", "10ms", lasts="10ms", share="50%")}
+    stage = Stage(tmp_path, faults, eager="b", host=SCHEDULE, b={"speed": "600 MIPS"}).run(30)
+    assert executed(stage, "b") == [(3, 7), *((t, t + 0.5) for t in (13, 14, 15, 16)), (23, 27)]
+    parts = [each.stop_ns - each.start_ns for each in stage.lives["b"][0].slices if each is not None]
+    assert [part for part in parts if part] == [MS * 6 // 10] * 4 + [MS * 3 // 10] * 4 + [MS * 6 // 10] * 4
+
+
 def test_a_partition_that_is_started_again_has_its_windows_as_ever(tmp_path: Path) -> None:
     stage = Stage(tmp_path, {"fault": fault("kill", "b", "45ms")}, eager="b", host=SCHEDULE, b=RESTART).run(100)
     assert outcome(stage) == ("recovered", 45, 45, 45)
