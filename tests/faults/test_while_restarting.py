@@ -74,6 +74,15 @@ def test_one_that_hangs_before_it_is_ready_is_started_again_in_time(tmp_path: Pa
     assert "not ready 40 ms after it was started again" in stage.faults["second"].detail
 
 
+def test_a_fault_that_harms_nobody_is_not_blamed_for_a_cold_start(tmp_path: Path) -> None:
+    faults = {"first": fault("kill", "b"), "storm": fault("doorbell_storm", "ab", "40ms", lasts="30ms")}
+    stage = run(tmp_path, faults, on_failure="restart_cold")
+    again = [(50, "failed"), (50, "restarting"), (50, "booting"), (56, "ready")]
+    assert changes(stage) == [(0, "ready"), *again]
+    assert outcome(stage, "first") == ("recovered", 50, 50, 56)
+    assert outcome(stage, "storm") == ("unnoticed", 40, None, None)
+
+
 def test_what_strikes_a_partition_that_is_gone_does_nothing_and_says_so(tmp_path: Path) -> None:
     late = {"kill": {}, "slow": {"share": "10%", "lasts": "10ms"}, "hang": {}}
     faults = {"fault": fault("kill", "b"), **{kind: fault(kind, "b", "80ms", **keys) for kind, keys in late.items()}}

@@ -134,6 +134,16 @@ def test_an_answer_to_what_nobody_asked_is_none(number: object) -> None:
     assert record.state == "failed"
 
 
+@pytest.mark.parametrize(("policy", "between"), [("restart", []), ("restart_cold", ["booting"])])
+def test_a_cold_start_boots(policy: Any, between: list[str]) -> None:
+    supervisor, _, record = supervise(Care(policy, 3, ready_within_ns=40 * MS))
+    supervisor._revive = lambda old, now_ns, power_on: Told()  # type: ignore[assignment, return-value]
+    fail(supervisor, 5 * MS)
+    supervisor.hear(9 * MS, "a", {"type": "armed"})
+    assert supervisor.wake_ns == NEVER_NS
+    assert [each.state for each in record.states] == ["ready", "failed", "restarting", *between, "ready"]
+
+
 def test_nothing_but_its_services_makes_one_that_starts_again_ready() -> None:
     supervisor, _, record = supervise(Care("restart", 3))
     supervisor._revive = lambda old, now_ns, power_on: Told()  # type: ignore[assignment, return-value]

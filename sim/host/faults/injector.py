@@ -15,8 +15,8 @@ from sim.host.trace import Trace
 from sim.report.record import FaultOutcome, FaultRecord, Health
 from sim.scenario.faults import Event, Fault
 
-_GONE: frozenset[Health] = frozenset({"failed", "hung", "stopped"})
-_BEGINNING: frozenset[Health] = frozenset({"ready", "restarting"})
+_GONE: frozenset[Health] = frozenset({"failed", "hung"})
+_BEGINNING: frozenset[Health] = frozenset({"ready", "restarting", "booting"})
 """States of a life that can be harmed: what becomes of it then has a cause of its own."""
 
 
@@ -111,7 +111,7 @@ class Injector:
                 planned.begin_ns = now_ns + (planned.fault.at_ns or 0)
         if state in _BEGINNING and partition in self._down:
             self._down.discard(partition)
-        elif state != "ready" and partition not in self._down:
+        elif state not in ("ready", "booting") and partition not in self._down:
             self._detect(now_ns, partition, f"{partition} {state}: {reason}" if reason else f"{partition} {state}")
             if state in _GONE:
                 self._down.add(partition)

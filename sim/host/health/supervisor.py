@@ -15,6 +15,9 @@ from sim.host.node import Node
 from sim.host.trace import Trace
 from sim.report.record import Health, PartitionRecord, StateRecord
 
+_BEGINNING = ("restarting", "booting")
+"""States of a life whose services are not loaded yet."""
+
 
 class Host(Protocol):
     """What the supervisor asks of the executive."""
@@ -166,13 +169,13 @@ class Supervisor:
     def hear(self, now_ns: int, name: str, message: Mapping[str, Any]) -> None:
         """Note what an agent says; a guest may say anything."""
         charge = self._charges.get(name)
-        if charge is None or charge.record.state not in ("ready", "degraded", "restarting"):
+        if charge is None or charge.record.state not in ("ready", "degraded", *_BEGINNING):
             return
         self._now_ns = max(self._now_ns, now_ns)
         kind, service = message.get("type"), str(message.get("service", ""))
         if kind == "alive":
             self._answered(charge, message.get("number"))
-        elif charge.record.state == "restarting":
+        elif charge.record.state in _BEGINNING:
             if kind == "armed":
                 charge.ready_by_ns = NEVER_NS
                 self._expect_answers(charge, now_ns)
@@ -225,9 +228,10 @@ class Supervisor:
     def _restart(self, name: str, charge: _Charge) -> None:
         charge.restart_ns = NEVER_NS
         charge.record.restarts += 1
+        cold = charge.care.on_failure == "restart_cold"
         self._enter(name, "restarting")
         try:
-            node = self._revive(charge.node, self._now_ns, charge.care.on_failure == "restart_cold")
+            node = self._revive(charge.node, self._now_ns, cold)
         except ParticipantFailed as failure:
             self.failed(self._now_ns, failure)
             return
@@ -235,6 +239,8 @@ class Supervisor:
         self._host.admit(node)
         if isinstance(node, LinuxGuest):
             charge.ready_by_ns = self._now_ns + charge.care.ready_within_ns
+            if cold:
+                self._enter(name, "booting")
         else:  # it has no agent that would say so
             self._enter(name, "ready")
 
