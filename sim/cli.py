@@ -33,6 +33,10 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 Command = Callable[..., None]
 
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, by dotted key; repeatable.")
+]
+
 
 def _guarded(command: Command) -> Command:
     """Turn what can go wrong in a command into one line and its exit code."""
@@ -72,9 +76,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the report, or of several scenarios [runs/<scenario>-<n>].")
     ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, by dotted key; repeatable.")
-    ] = None,
+    set_: Assignments = None,
     repeat: Annotated[int, typer.Option(min=1, metavar="N", help="Run N times; all must agree to the bit.")] = 1,
     baseline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The run must be the same as this baseline or run folder.")
@@ -111,11 +113,17 @@ def diff(
 
 @app.command()
 @_guarded
-def check(scenarios: Annotated[list[Path], typer.Argument(help="Scenario files.")]) -> None:
+def check(scenarios: Annotated[list[Path], typer.Argument(help="Scenario files.")], set_: Assignments = None) -> None:
     """Check scenarios without starting anything: one line per mistake."""
+    from sim.commands.run import assigned
     from sim.scenario import check as check_files
 
-    raise typer.Exit(check_files(scenarios)[1])
+    try:
+        overrides = assigned(set_ or [])
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE) from None
+    raise typer.Exit(check_files(scenarios, overrides)[1])
 
 
 @app.command()

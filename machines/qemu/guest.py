@@ -133,6 +133,7 @@ class LinuxGuest(Guest):
         self._on_message = on_message
         self._armed = False
         self._orderly = False
+        self._orders: list[Message] = []
         self._payload: bytes | None = None
         self._restored_instructions = vm.held.instructions
         self._control = ControlLink(vm.name, vm.control, self._moment)
@@ -176,8 +177,11 @@ class LinuxGuest(Guest):
 
     def _begin(self) -> None:
         self._control.post_start(self._zero_ns)
-        self._pump()
         self._orderly = True
+        for order in self._orders:
+            self._control.post(order)
+        self._orders.clear()
+        self._pump()
 
     def _pump(self) -> None:
         if self._control.pump():
@@ -200,10 +204,12 @@ class LinuxGuest(Guest):
             self._payload = payload
 
     def order(self, order: Message) -> None:
-        """Tell the agent something; lost on one that has not begun yet."""
+        """Tell the agent something; one that has not begun yet hears it when it begins."""
         if self._orderly:
             self._control.post(order)
             self._pump()
+        else:
+            self._orders.append(order)
 
     def settle(self) -> None:
         """Wait until it stands still again, and take what its agent says.

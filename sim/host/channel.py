@@ -81,6 +81,7 @@ class Channel:
         self._passed = -1
         self._unseen = 0
         self._missed = 0
+        self._surplus = 0
         self._ghosts: list[MessageRecord] = []
         self._broken_epoch: int | None = None
         self.taken = False
@@ -187,14 +188,14 @@ class Channel:
         if self._may_begin_anew and event.sequence < self._next_sequence:
             self._next_sequence = event.sequence
         self._may_begin_anew = False
-        self.record.sessions += self._fresh
-        self._fresh = False
         missed = event.sequence - self._next_sequence
         self._must(
             0 <= missed <= MOST_MISSED - self._missed, f"sequence {event.sequence} after {self._next_sequence - 1}"
         )
         self._miss(missed, event.produced_ns)
         self._next_sequence += 1
+        if self._fresh:
+            self._begin_session()
         assert event.payload is not None
         digest = hashlib.blake2b(event.payload.data, digest_size=_HASH_BYTES).hexdigest()
         message = MessageRecord(
@@ -213,6 +214,17 @@ class Channel:
         published = Published(*stamps, event.payload)
         for observer in tuple(self.observers):
             observer(published)
+
+    def _begin_session(self) -> None:
+        """Note the first tensor of a session.
+
+        What the producer counts as dropped is not what we do: for it all is that was in flight when the last session
+        ended, also what its consumer had taken; and a producer that has started again has forgotten its count.
+        """
+        self._fresh = False
+        self.record.sessions += 1
+        if self.record.sessions > 1:
+            self._surplus = self._tap.counters()[0].dropped - self.record.dropped
 
     def _miss(self, count: int, at_ns: int) -> None:
         """Note tensors that came and went between two looks, or that a full ring refused."""
@@ -284,7 +296,8 @@ class Channel:
         for counters, end in zip(self._tap.counters(), (self.record.producer, self.record.consumer), strict=True):
             for name in ("pushed", "popped", "dropped", "kicks", "stalls", "high_water", "occupancy_ns"):
                 setattr(end, name, getattr(counters, name))
-        dropped = max(0, min(self.record.producer.dropped - self.record.dropped, MOST_MISSED - self._missed))
+        unseen = self.record.producer.dropped - self._surplus - self.record.dropped
+        dropped = max(0, min(unseen, MOST_MISSED - self._missed))
         if self.record.overflow == "drop_oldest":
             waiting = (message for message in self._live.values() if message.taken_ns is None)
             for message in [*self._ghosts, *waiting][:dropped]:

@@ -91,7 +91,8 @@ class Executive:
         self._policy = policy
         self._scheduled = frozenset(scheduled) if policy is not None else frozenset()
         self._shares = dict(shares)
-        self._duties = {name: Duty(share) for name, share in shares.items()}
+        self._speeds = {name: Duty(share) for name, share in shares.items()}
+        self._throttles: dict[str, Duty] = {}
         self._on_slice = on_slice
         self._of: dict[str, list[Channel]] = defaultdict(list)
         for channel in channels:
@@ -119,10 +120,9 @@ class Executive:
             name: the guest.
             share: from 0, it hangs, to 1, as ever.
         """
-        whole = share * self._shares.get(name, Fraction(1))
-        self._duties.pop(name, None)
-        if whole != 1:
-            self._duties[name] = Duty(whole)
+        self._throttles.pop(name, None)
+        if share != 1:
+            self._throttles[name] = Duty(share)
 
     def admit(self, guest: Participant) -> None:
         """Let a guest take part from now on, in the place of the one of its name that has failed."""
@@ -202,14 +202,17 @@ class Executive:
     def _executing(self, place: _Place, given: Slice | None, target_ns: int) -> Slice | None:
         """Return when a guest executes in the quantum that ends at `target_ns`; None: whenever it wants to."""
         place.rung = False
-        duty = self._duties.get(place.guest.name)
-        if given is None and duty is None:
+        name = place.guest.name
+        if given is None and name not in self._throttles and name not in self._speeds:
             return None
         whole = given or Slice(target_ns - self._quantum_ns, target_ns)
-        executing = whole if duty is None else duty.cut(whole)
-        if given is not None and executing.start_ns < executing.stop_ns:
-            self._on_slice(place.guest.name, executing)
-        return executing
+        if name in self._throttles:
+            whole = self._throttles[name].cut(whole)
+        if given is not None and whole.start_ns < whole.stop_ns:
+            self._on_slice(name, whole)
+        if name in self._speeds:
+            whole = self._speeds[name].cut(whole)
+        return whole
 
     def _account(self, due: Sequence[_Place], target_ns: int) -> None:
         """Tell the policy how long the guests that ran have executed."""
@@ -218,8 +221,9 @@ class Executive:
         for place in due:
             name, executed_ns = place.guest.name, getattr(place.guest, "busy_ns", 0)
             if name in self._scheduled:
-                on_core_ns = int((executed_ns - place.executed_ns) / self._shares.get(name, Fraction(1)))
-                self._policy.account(name, target_ns, on_core_ns)
+                share = self._shares.get(name, Fraction(1))
+                worth_ns = int(executed_ns / share) - int(place.executed_ns / share)  # roundings do not add up
+                self._policy.account(name, target_ns, worth_ns)
                 place.executed_ns = executed_ns
 
     def _waves(self, due: Sequence[_Place]) -> list[list[_Place]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Outcome = Literal["completed", "interrupted", "failed"]
-Health = Literal["booting", "ready", "degraded", "hung", "failed", "restarting", "stopped"]
+Health = Literal["ready", "degraded", "hung", "failed", "restarting", "booting"]
 FaultOutcome = Literal["pending", "unnoticed", "degraded", "failed", "recovered"]
 Boot = Literal["cold", "warm", "power-on"]
 

@@ -57,7 +57,7 @@ OPTIONS: Mapping[str, frozenset[FaultKind]] = {
 _ENDLESS: frozenset[FaultKind] = frozenset({"hang"})
 """Kinds that last for ever where `lasts` is left out."""
 
-_STATES: tuple[Health, ...] = ("ready", "degraded", "hung", "failed", "restarting")
+_STATES: tuple[Health, ...] = ("ready", "degraded", "hung", "failed", "restarting", "booting")
 """What a partition comes to within a run."""
 
 _STATE = re.compile(r"\s*([a-z][a-z0-9_]*)\s+is\s+([a-z]+)\s*")

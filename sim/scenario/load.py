@@ -78,11 +78,12 @@ def _sound_part(
         return None
 
 
-def check(paths: Iterable[str | Path]) -> tuple[list[Problem], int]:
+def check(paths: Iterable[str | Path], overrides: Mapping[str, str] | None = None) -> tuple[list[Problem], int]:
     """Check scenarios without starting anything; prints one line per mistake on standard output.
 
     Parameters:
         paths: YAML files.
+        overrides: of each of them, as for `load`.
 
     Returns:
         Every mistake, and the exit code: 0 if there is none, otherwise 2.
@@ -90,7 +91,7 @@ def check(paths: Iterable[str | Path]) -> tuple[list[Problem], int]:
     problems: list[Problem] = []
     for path in paths:
         try:
-            load(path)
+            load(path, overrides)
         except ScenarioErrors as errors:
             problems += errors.problems
     for problem in problems:

@@ -13,7 +13,7 @@ from machines.native.link_timing import KINDS
 from sim.scenario.boot import Boot
 from sim.scenario.files import File, Program
 from sim.scenario.problem import advice, nearest
-from sim.scenario.schedule import Schedule
+from sim.scenario.schedule import PositiveDuration, Schedule
 from sim.scenario.types import (
     Duration,
     FirmwareFile,
@@ -105,15 +105,21 @@ class LinuxPartition(_Partition):
     boot: Boot | None = Field(
         default=None, description="Software of your own, which boots within the run; it has no services then."
     )
-    watchdog_ns: Duration | None = Field(
+    watchdog_ns: PositiveDuration | None = Field(
         default=None,
         alias="watchdog",
         description="It hangs when its agent does not answer for so long. Nobody asks it if left out.",
     )
-    heartbeat_ns: Duration | None = Field(
+    heartbeat_ns: PositiveDuration | None = Field(
         default=None,
         alias="heartbeat",
         description="How often its agent is asked; a quarter of `watchdog` if left out.",
+    )
+    ready_within_ns: PositiveDuration | None = Field(
+        default=None,
+        alias="ready_within",
+        description="It hangs when its services are not loaded so long after it was started again; "
+        "5s if left out, 60s with `restart_cold`.",
     )
     services: dict[Name, Service] = Field(default_factory=dict, description="What runs on it.")
 
@@ -206,6 +212,7 @@ class McuPartition(_Partition):
         "vcpus": "a microcontroller has the cores of its board; leave it out",
         "schedule": "a microcontroller has a core of its own; leave it out",
         "heartbeat": "a microcontroller's main loop is its heartbeat; leave it out",
+        "ready_within": "a microcontroller is ready when it is powered on; leave it out",
     }
     """What to say of keys that the other kind of partition has."""
 
@@ -218,7 +225,7 @@ class McuPartition(_Partition):
         alias="speed",
         description="Instructions per virtual second; one that the board reaches exactly. The board's own if left out.",
     )
-    watchdog_ns: Duration = Field(
+    watchdog_ns: PositiveDuration = Field(
         default=1_000_000_000,
         alias="watchdog",
         description="It has failed when its main loop does not come round for so long while it is awake.",

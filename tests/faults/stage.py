@@ -50,6 +50,7 @@ class Resident(Ringed):
         self.instructions = 0
         self.busy_ns = 0
         self.slices: list[Slice | None] = []
+        self.born_ns = at_ns
         self._stage = stage
         self._suspended = self._attached = False
 

@@ -77,6 +77,14 @@ def test_an_event_of_a_channel_and_a_time_after_it(tmp_path: Path) -> None:
     assert outcome(later)[1] == 66
 
 
+def test_an_event_counts_on_where_a_producer_that_was_started_again_numbers_anew(tmp_path: Path) -> None:
+    faults = {"first": fault("kill", "b"), "then": fault("kill", "c", None, when="bc carries 12")}
+    stage = Stage(tmp_path, faults, b=RESTART, c=RESTART).run()
+    messages = stage.channels["bc"].record.messages
+    assert max(message.sequence for message in messages) < 15, "numbers have begun anew"
+    assert outcome(stage, "then")[1] == messages[11].produced_ns // MS + 1
+
+
 def test_an_event_of_a_partition_strikes_once(tmp_path: Path) -> None:
     faults = {
         "first": fault("kill", "a"),
@@ -210,6 +218,15 @@ def test_in_a_window_a_slow_partition_executes_its_share_and_a_hung_one_nothing(
     quarter = [(t, t + 0.25) for t in (23, 24, 25, 26, 33, 34, 35, 36)]
     assert executed(stage, "b") == [(3, 7), (13, 17), *quarter, (43, 47), (53, 57), (83, 87), (93, 97)]
     assert executed(stage, "a") == [(t, t + 3) for t in range(0, 100, 10)], "nobody else notices"
+
+
+def test_a_partition_has_its_core_also_while_its_machine_pauses_as_it_is_too_fast(tmp_path: Path) -> None:
+    """What a fault takes away it does not have; of what is left it executes three fifths."""
+    faults = {"slow": fault("slow", "b", "10ms", lasts="10ms", share="50%")}
+    stage = Stage(tmp_path, faults, eager="b", host=SCHEDULE, b={"speed": "600 MIPS"}).run(30)
+    assert executed(stage, "b") == [(3, 7), *((t, t + 0.5) for t in (13, 14, 15, 16)), (23, 27)]
+    parts = [each.stop_ns - each.start_ns for each in stage.lives["b"][0].slices if each is not None]
+    assert [part for part in parts if part] == [MS * 6 // 10] * 4 + [MS * 3 // 10] * 4 + [MS * 6 // 10] * 4
 
 
 def test_a_partition_that_is_started_again_has_its_windows_as_ever(tmp_path: Path) -> None:

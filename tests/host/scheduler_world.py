@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from machines.participant import NEVER_NS, Slice
+from sim.host.duty import Duty
 from sim.host.scheduler.policy import Demand, Policy
 from sim.scenario.schedule import Window
 
@@ -32,14 +34,19 @@ class Job:
 
 @dataclass
 class Load:
-    """What one partition has to do, job after job; afterwards nothing."""
+    """What one partition has to do, job after job; afterwards nothing. It executes a share of each of its slices."""
 
     jobs: Sequence[Job]
+    share: Fraction = Fraction(1)
     executed: list[tuple[int, int]] = field(default_factory=list)
     _next: int = 0
     _left_ns: int = 0
     _comes_ns: int = NEVER_NS
     _rung: bool = False
+    _total_ns: int = 0
+
+    def __post_init__(self) -> None:
+        self._duty = Duty(self.share)
 
     def plan(self, now_ns: int, quantum_ns: int) -> None:
         if self._next < len(self.jobs):
@@ -59,7 +66,8 @@ class Load:
         return Demand(NEVER_NS if rings else self._comes_ns)
 
     def execute(self, given: Slice, quantum_ns: int) -> int:
-        """Execute in a slice, return for how long."""
+        """Execute in a slice, return how much of it that is worth."""
+        given = self._duty.cut(given)
         t_ns, total_ns = given.start_ns, 0
         while t_ns < given.stop_ns:
             if not self._left_ns:
@@ -78,7 +86,8 @@ class Load:
                 self.jobs[self._next].done_ns = t_ns
                 self._next += 1
                 self.plan(t_ns, quantum_ns)
-        return total_ns
+        self._total_ns += total_ns
+        return int(self._total_ns / self.share) - int((self._total_ns - total_ns) / self.share)
 
     def finished(self) -> Iterator[Job]:
         """Yield the jobs that are done."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ END_NS = 1_000
 EXAMPLES = 200
 SWITCHES = st.sampled_from([0, 0, 1, 3])
 GAPS = st.one_of(st.just(0), st.integers(0, 3 * QUANTUM_NS), st.integers(0, 200))
+SHARES = st.sampled_from([Fraction(1), Fraction(1), Fraction(1, 2), Fraction(3, 5), Fraction(9, 10)])
 WORKS = st.one_of(st.integers(1, 3), st.integers(1, 120))
 
 JOBS = st.one_of(
@@ -62,7 +64,9 @@ def fixed_priorities(draw: st.DrawFn) -> FixedPriorities:
                 left[core] -= -(-100 * budget_ns // period_ns)
             servers.append(Server(name, cores, priority, budget_ns, period_ns))
     return FixedPriorities(
-        draw(st.permutations(servers)), {each.partition: Load(draw(JOBS)) for each in servers}, draw(SWITCHES)
+        draw(st.permutations(servers)),
+        {each.partition: Load(draw(JOBS), draw(SHARES)) for each in servers},
+        draw(SWITCHES),
     )
 
 
@@ -89,7 +93,7 @@ def partitioned(draw: st.DrawFn) -> Partitioned:
         if core in cores.get(owner, ())
     ]
     names = sorted({each.partition for each in windows})
-    loads = {name: Load(draw(JOBS)) for name in names}
+    loads = {name: Load(draw(JOBS), draw(SHARES)) for name in names}
     return Partitioned(
         draw(st.permutations(windows)), len(pairs) * QUANTUM_NS, loads, draw(SWITCHES), draw(st.booleans())
     )
@@ -104,8 +108,13 @@ def spaced(slices: Mapping[str, Sequence[Slice]], cores: Mapping[str, Sequence[i
     return True
 
 
+def on_cores_ns(job: Job, load: Load) -> int:
+    """Return how much time on its cores a job takes."""
+    return -(-job.work_ns // load.share)
+
+
 def fresh(loads: Mapping[str, Load]) -> dict[str, Load]:
-    return {name: Load([replace(job) for job in load.jobs]) for name, load in loads.items()}
+    return {name: Load([replace(job) for job in load.jobs], load.share) for name, load in loads.items()}
 
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
@@ -121,9 +130,10 @@ def test_fixed_priority(case: FixedPriorities) -> None:
         used: Counter[int] = Counter()
         for start, stop in load.executed:
             used[start // (server.period_ns or END_NS)] += stop - start
-        assert max(used.values(), default=0) <= (server.budget_ns or END_NS)
+        rounding_ns = 0 if load.share == 1 else (server.period_ns or END_NS) // QUANTUM_NS  # 1 ns in each slice
+        assert max(used.values(), default=0) <= (server.budget_ns or END_NS) * load.share + rounding_ns
         for job in load.finished():
-            bound_ns = analysis.response_ns(server, job.work_ns)
+            bound_ns = analysis.response_ns(server, on_cores_ns(job, load), load.share)
             assert bound_ns is None or job.response_ns <= bound_ns, (server, job, bound_ns)
 
 
@@ -136,13 +146,14 @@ def test_arinc653(case: Partitioned) -> None:
     cores = {name: sorted({each.core for each in case.windows if each.partition == name}) for name in case.loads}
     assert spaced(slices, cores, 0 if not case.preempting else case.switch_ns)
     for name, load in case.loads.items():
-        supply = supply_of(name, case.windows, case.frame_ns, QUANTUM_NS, case.switch_ns, case.preempting)
+        windows = case.windows, case.frame_ns, QUANTUM_NS, case.switch_ns, case.preempting
+        supply = supply_of(name, *windows, load.share)
         for start, stop in load.executed if not case.preempting else ():
             assert any(
                 s <= start % case.frame_ns and start % case.frame_ns + stop - start <= e for s, e in supply.stretches
             )
         for job in load.finished():
-            bound_ns = supply.response_ns(job.work_ns)
+            bound_ns = supply.response_ns(on_cores_ns(job, load))
             assert bound_ns is None or job.response_ns <= bound_ns, (name, job, bound_ns)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from sim.host.scheduler.arinc653 import Arinc653
@@ -45,6 +47,18 @@ def test_a_timer_just_after_a_boundary() -> None:
     servers = [Server("low", (0,), 2), Server("other", (0,), 1)]
     response_ns, bound_ns = responses(servers, other=[Job(0, FOR_EVER)], low=[Job(51, 3)])
     assert (response_ns, bound_ns) == (QUANTUM_NS - 1 + 3, QUANTUM_NS + 3)
+
+
+def test_work_that_comes_in_a_pause_waits_like_work_that_comes_when_another_has_the_core() -> None:
+    """A machine that is twice too fast has done 5 ns of a quantum, for which it pays whole: its budget is gone."""
+    servers = [Server("low", (0,), 2, 10, 100), Server("other", (0,), 1)]
+    loads = {"low": Load([Job(0, 5), Job(0, 10)], Fraction(1, 2)), "other": Load([Job(0, FOR_EVER)])}
+    run(FixedPriority(QUANTUM_NS, servers), loads, QUANTUM_NS, 1_000)
+    job = loads["low"].jobs[-1]
+    assert (job.came_ns, job.response_ns) == (5, 200)
+    assert (
+        Analysis(servers, QUANTUM_NS, 0).response_ns(servers[0], 20 - 2, Fraction(1, 2)) == 100 + 90 + 10 + QUANTUM_NS
+    )
 
 
 def test_a_switch_to_the_greater_priority_and_back_in_every_quantum() -> None:
@@ -91,18 +105,19 @@ def test_equal_and_harmonic_periods_have_no_jitter_from_the_start_of_a_period() 
 
 # -- windows -----------------------------------------------------------------------------------------------------------
 
+ALL = Fraction(1)
 FRAME_NS = 50
 WINDOWS = [window("a", 0, 0, 40), window("b", 0, 40, 10)]
 
 
 def windowed(
-    windows: list[Window], frame_ns: int, switch_ns: int, preempting: bool, **jobs: list[Job]
+    windows: list[Window], frame_ns: int, switch_ns: int, preempting: bool, share: Fraction = ALL, **jobs: list[Job]
 ) -> tuple[int, int]:
-    """Return the response of the last job of "a", and its bound."""
-    loads = {name: Load(each) for name, each in jobs.items()}
+    """Return the response of the last job of "a", whose machine executes a share of its time, and its bound."""
+    loads = {name: Load(each, share if name == "a" else ALL) for name, each in jobs.items()}
     run(Arinc653(QUANTUM_NS, frame_ns, windows, switch_ns, preempting), loads, QUANTUM_NS, 10_000)
-    supply = supply_of("a", windows, frame_ns, QUANTUM_NS, switch_ns, preempting)
-    bound_ns = supply.response_ns(jobs["a"][-1].work_ns)
+    supply = supply_of("a", windows, frame_ns, QUANTUM_NS, switch_ns, preempting, share)
+    bound_ns = supply.response_ns(int(jobs["a"][-1].work_ns / share))
     assert bound_ns is not None
     return jobs["a"][-1].response_ns, bound_ns
 
@@ -111,6 +126,14 @@ def windowed(
 def test_work_that_comes_at_the_end_of_a_window(work_ns: int) -> None:
     busy = [Job(0, FOR_EVER)]
     response_ns, bound_ns = windowed(WINDOWS, FRAME_NS, 3, False, a=[Job(40, work_ns)], b=busy)
+    assert response_ns == bound_ns
+
+
+@pytest.mark.parametrize("work_ns", [1, 5, 6, 20, 21, 1000])
+def test_work_that_comes_as_a_machine_that_is_too_fast_begins_to_pause(work_ns: int) -> None:
+    """It executes half of each quantum: the last one of the window until 35 ns."""
+    busy = [Job(0, FOR_EVER)]
+    response_ns, bound_ns = windowed(WINDOWS, FRAME_NS, 0, False, Fraction(1, 2), a=[Job(35, work_ns)], b=busy)
     assert response_ns == bound_ns
 
 

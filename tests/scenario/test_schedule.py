@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from sim.scenario import Scenario, ScenarioErrors, load
 from sim.scenario.schedule import Schedule, Scheduler
+from tests.e2e.simulator import command
 
 ROOT = Path(__file__).parents[2]
 BAD = ROOT / "tests" / "bad"
@@ -65,6 +66,14 @@ def test_a_policy_does_not_look_at_the_keys_of_another() -> None:
     assert "two windows overlap" in message(SCENARIO, broken)
     assert "has priority 20" in message(SCENARIO, {**broken, "host.scheduler.policy": "fixed_priority"})
     load(SCENARIO, {**broken, "host.scheduler.policy": "dedicated", "host.cores": "3"})
+
+
+def test_another_policy_is_proven_without_a_run() -> None:
+    slow = "partitions.control.schedule.deadline=1ms"
+    done = command("check", SCENARIO, "--set", "host.scheduler.policy=fixed_priority", "--set", slow)
+    assert done.code == 2 and "can take 9040us under this schedule" in done.out, done.out
+    assert command("check", SCENARIO, "--set", "host.scheduler.policy=fixed_priority").code == 0
+    assert "is no assignment" in command("check", SCENARIO, "--set", "host").err
 
 
 def test_dedicated_cores_are_as_many_as_are_needed_unless_the_host_has_fewer() -> None:

@@ -15,7 +15,9 @@ from sim.host.trace import Trace
 from sim.report.record import FaultOutcome, FaultRecord, Health
 from sim.scenario.faults import Event, Fault
 
-_GONE: frozenset[Health] = frozenset({"failed", "hung", "stopped"})
+_GONE: frozenset[Health] = frozenset({"failed", "hung"})
+_BEGINNING: frozenset[Health] = frozenset({"ready", "restarting", "booting"})
+"""States of a life that can be harmed: what becomes of it then has a cause of its own."""
 
 
 @dataclass
@@ -87,6 +89,10 @@ class Injector:
         planned.record.injected_ns = now_ns
         planned.record.outcome = "unnoticed"
         self._trace.add(now_ns, "fault", planned.name, planned.fault.kind, planned.fault.target)
+        gone = [each for each in planned.reach.struck if self._scene.supervisor.state(each) in _GONE]
+        if gone and planned.fault.kind != "reset":
+            planned.record.detail = f"nothing to strike: {gone[0]} has failed before"
+            return
         if planned.fault.lasts_ns is not None:
             planned.end_ns = now_ns + planned.fault.lasts_ns
         self._scene.lasting[planned.fault.target].append(planned.strike)
@@ -103,11 +109,11 @@ class Injector:
         for planned in self._plan:
             if _waits(planned) and planned.fault.event == (partition, state, 0):
                 planned.begin_ns = now_ns + (planned.fault.at_ns or 0)
-        if state == "ready":
+        if state in _BEGINNING and partition in self._down:
             self._down.discard(partition)
-        elif partition not in self._down:
+        elif state not in ("ready", "booting") and partition not in self._down:
             self._detect(now_ns, partition, f"{partition} {state}: {reason}" if reason else f"{partition} {state}")
-            if state != "degraded":
+            if state in _GONE:
                 self._down.add(partition)
         for planned in self._struck:
             planned.spent |= state == "restarting" and partition in planned.reach.struck
@@ -147,7 +153,7 @@ class Injector:
 
     def _published(self, planned: _Planned, event: Event, published: Published) -> None:
         """A channel carries a tensor."""
-        if _waits(planned) and published.sequence + 1 >= event.number:
+        if _waits(planned) and len(self._scene.channels[event.name].record.messages) >= event.number:
             planned.begin_ns = self._scene.executive.horizon_ns + (planned.fault.at_ns or 0)
 
 

@@ -15,6 +15,9 @@ from sim.host.node import Node
 from sim.host.trace import Trace
 from sim.report.record import Health, PartitionRecord, StateRecord
 
+_BEGINNING = ("restarting", "booting")
+"""States of a life whose services are not loaded yet."""
+
 
 class Host(Protocol):
     """What the supervisor asks of the executive."""
@@ -51,9 +54,10 @@ class _Charge:
     node: Node
     next_ping_ns: int = NEVER_NS
     asked: int = 0
-    answered: int = 0
-    waiting_since_ns: int | None = None
+    unanswered: dict[int, int] = field(default_factory=dict)
+    """Number of each question without an answer, the oldest first, and when it was put."""
     restart_ns: int = NEVER_NS
+    ready_by_ns: int = NEVER_NS
     resetting: bool = False
     mended: int = 0
     mended_by_ns: int = NEVER_NS
@@ -65,7 +69,8 @@ class Supervisor:
 
     A heartbeat is a question that the host puts to the agent of a Linux guest, and its answer: a loop of services that
     does not come round answers nothing. One that is degraded for longer than its watchdog's time is started again, too,
-    if it is started again at all. The watchdog of a microcontroller is in its node, as no agent has to be asked.
+    if it is started again at all. Between a start and the moment at which its services are loaded nobody asks: one that
+    is not ready in time hangs, too. The watchdog of a microcontroller is in its node, as no agent has to be asked.
 
     Parameters:
         host: the executive.
@@ -108,8 +113,7 @@ class Supervisor:
     def _expect_answers(charge: _Charge, now_ns: int) -> None:
         if charge.care.heartbeat_ns is not None:
             charge.next_ping_ns = now_ns + charge.care.heartbeat_ns
-        charge.waiting_since_ns = None
-        charge.answered = charge.asked
+        charge.unanswered.clear()
 
     # -- overseer --------------------------------------------------------------------------------------------------
 
@@ -120,31 +124,34 @@ class Supervisor:
 
     @staticmethod
     def _due_ns(charge: _Charge) -> int:
-        patience_ns = NEVER_NS
-        if charge.waiting_since_ns is not None:
-            patience_ns = charge.waiting_since_ns + charge.care.watchdog_ns
-        return min(charge.next_ping_ns, charge.restart_ns, patience_ns, charge.mended_by_ns)
+        patience_ns = min(charge.unanswered.values(), default=NEVER_NS) + charge.care.watchdog_ns
+        return min(charge.next_ping_ns, charge.restart_ns, charge.ready_by_ns, patience_ns, charge.mended_by_ns)
 
     def act(self, now_ns: int) -> None:
         """Ask, lose patience, start again."""
         self._now_ns = now_ns
         for name, charge in self._charges.items():
+            self._look_after(name, charge)
             if charge.restart_ns <= now_ns:
                 self._restart(name, charge)
-            waiting_ns = charge.waiting_since_ns
-            if waiting_ns is not None and waiting_ns + charge.care.watchdog_ns <= now_ns:
-                self._lose_patience(name, charge, now_ns - waiting_ns)
-            elif charge.mended_by_ns <= now_ns:
-                self._host.fail(ParticipantFailed(name, next(iter(charge.troubled.values()))))
-            elif charge.next_ping_ns <= now_ns:
-                self._ask(charge)
+
+    def _look_after(self, name: str, charge: _Charge) -> None:
+        waited_ns = self._now_ns - min(charge.unanswered.values(), default=self._now_ns)
+        if charge.unanswered and waited_ns >= charge.care.watchdog_ns:
+            self._lose_patience(name, f"its agent has not answered for {waited_ns / 1e6:g} ms (watchdog)")
+        elif charge.ready_by_ns <= self._now_ns:
+            limit = f"{charge.care.ready_within_ns / 1e6:g} ms"
+            self._lose_patience(name, f"it is not ready {limit} after it was started again (ready_within)")
+        elif charge.mended_by_ns <= self._now_ns:
+            self._host.fail(ParticipantFailed(name, next(iter(charge.troubled.values()))))
+        elif charge.next_ping_ns <= self._now_ns:
+            self._ask(charge)
 
     def _ask(self, charge: _Charge) -> None:
         assert charge.care.heartbeat_ns is not None, "nobody else has a time for it"
         charge.next_ping_ns = self._now_ns + charge.care.heartbeat_ns
-        if charge.waiting_since_ns is None:
-            charge.waiting_since_ns = self._now_ns
         charge.asked += 1
+        charge.unanswered[charge.asked] = self._now_ns
         self.tell(charge.node.name, {"type": "ping", "number": charge.asked})
 
     def tell(self, name: str, order: dict[str, Any]) -> None:
@@ -153,8 +160,7 @@ class Supervisor:
         assert isinstance(node, LinuxGuest), "others have no agent"
         self._host.reach(name, partial(node.order, order))
 
-    def _lose_patience(self, name: str, charge: _Charge, waited_ns: int) -> None:
-        reason = f"its agent has not answered for {waited_ns / 1e6:g} ms (watchdog)"
+    def _lose_patience(self, name: str, reason: str) -> None:
         self._enter(name, "hung", reason)
         self._host.fail(ParticipantFailed(name, reason))
 
@@ -163,15 +169,17 @@ class Supervisor:
     def hear(self, now_ns: int, name: str, message: Mapping[str, Any]) -> None:
         """Note what an agent says; a guest may say anything."""
         charge = self._charges.get(name)
-        if charge is None or charge.record.state not in ("ready", "degraded", "restarting"):
+        if charge is None or charge.record.state not in ("ready", "degraded", *_BEGINNING):
             return
         self._now_ns = max(self._now_ns, now_ns)
         kind, service = message.get("type"), str(message.get("service", ""))
-        if kind == "alive" and message.get("number") == charge.asked:
-            charge.answered, charge.waiting_since_ns = charge.asked, None
-        elif kind == "armed" and charge.record.state == "restarting":
-            self._expect_answers(charge, now_ns)
-            self._enter(name, "ready")
+        if kind == "alive":
+            self._answered(charge, message.get("number"))
+        elif charge.record.state in _BEGINNING:
+            if kind == "armed":
+                charge.ready_by_ns = NEVER_NS
+                self._expect_answers(charge, now_ns)
+                self._enter(name, "ready")
         elif kind in ("failed", "suspended"):
             self._trouble(name, charge, service, f"service {service}: {message.get('error')}", kind == "failed")
         elif kind == "spoiled":
@@ -181,9 +189,16 @@ class Supervisor:
             charge.mended_by_ns = NEVER_NS
             self._enter(name, "ready")
 
+    @staticmethod
+    def _answered(charge: _Charge, number: object) -> None:
+        """Note a sign of life: an answer stands for all that was asked before."""
+        if isinstance(number, int) and number in charge.unanswered:
+            for asked in [asked for asked in charge.unanswered if asked <= number]:
+                del charge.unanswered[asked]
+
     def _trouble(self, name: str, charge: _Charge, service: str, reason: str, for_good: bool) -> None:
         charge.troubled[service] = reason
-        if for_good and charge.care.restarting and charge.record.state != "restarting":
+        if for_good and charge.care.restarting:
             raise ParticipantFailed(name, reason)
         if charge.care.restarting and charge.care.watchdog_ns:
             charge.mended_by_ns = min(charge.mended_by_ns, self._now_ns + charge.care.watchdog_ns)
@@ -195,8 +210,8 @@ class Supervisor:
         if charge is None:
             return
         self._now_ns = max(self._now_ns, now_ns)
-        charge.next_ping_ns = charge.mended_by_ns = NEVER_NS
-        charge.waiting_since_ns = None
+        charge.next_ping_ns = charge.mended_by_ns = charge.ready_by_ns = NEVER_NS
+        charge.unanswered.clear()
         charge.troubled.clear()
         if charge.resetting:
             charge.resetting, charge.restart_ns = False, self._now_ns
@@ -213,15 +228,20 @@ class Supervisor:
     def _restart(self, name: str, charge: _Charge) -> None:
         charge.restart_ns = NEVER_NS
         charge.record.restarts += 1
+        cold = charge.care.on_failure == "restart_cold"
         self._enter(name, "restarting")
         try:
-            node = self._revive(charge.node, self._now_ns, charge.care.on_failure == "restart_cold")
+            node = self._revive(charge.node, self._now_ns, cold)
         except ParticipantFailed as failure:
             self.failed(self._now_ns, failure)
             return
         charge.node, charge.record.failed = node, None
         self._host.admit(node)
-        if not isinstance(node, LinuxGuest):  # it has no agent that would say so
+        if isinstance(node, LinuxGuest):
+            charge.ready_by_ns = self._now_ns + charge.care.ready_within_ns
+            if cold:
+                self._enter(name, "booting")
+        else:  # it has no agent that would say so
             self._enter(name, "ready")
 
     def _enter(self, name: str, state: Health, reason: str = "") -> None:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sim.scenario.checks import boot, faults, firmware, outcomes, programs, realtime, resources, schedule, wiring
+from sim.scenario.checks import (
+    boot,
+    faults,
+    firmware,
+    health,
+    outcomes,
+    programs,
+    realtime,
+    resources,
+    schedule,
+    wiring,
+)
 from sim.scenario.checks.context import Context
 from sim.scenario.model import Scenario
 from sim.scenario.problem import Problem
@@ -16,6 +27,7 @@ CHECKS: tuple[Callable[[Context], None], ...] = (
     resources.speeds,
     resources.memory,
     schedule.schedule,
+    health.health,
     realtime.realtime,
     boot.boot,
     boot.debuggers,

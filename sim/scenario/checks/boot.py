@@ -33,7 +33,9 @@ def boot(context: Context) -> None:
         needs = "needs the simulator's agent, which is not in a partition with boot; leave it out"
         if partition.services:
             context.report((*path, "services"), f"a service {needs}")
-        for key, value in (("watchdog", partition.watchdog_ns), ("heartbeat", partition.heartbeat_ns)):
+        agents = {"watchdog": partition.watchdog_ns, "heartbeat": partition.heartbeat_ns}
+        agents["ready_within"] = partition.ready_within_ns
+        for key, value in agents.items():
             if value is not None:
                 context.report((*path, key), f"{key} {needs}")
         if partition.on_failure in ("restart", "restart_cold"):

@@ -23,6 +23,7 @@ from math import ceil, gcd
 
 from sim.scenario.schedule import Server
 
+_ALL = Fraction(1)
 _STEPS = 10_000
 """A recurrence that has not come to rest after so many steps is taken to have no end."""
 
@@ -93,7 +94,7 @@ class Analysis:
             response_ns = longer_ns
         return None
 
-    def response_ns(self, server: Server, work_ns: int) -> int | None:
+    def response_ns(self, server: Server, work_ns: int, duty: Fraction = _ALL) -> int | None:
         """Return how long work can take at most, whenever it comes, if nothing else is left to do.
 
         It is noticed within a quantum. With budget B and period T, the worst that can be then is that the budget was
@@ -105,13 +106,19 @@ class Analysis:
         enough for takes no longer: if it comes y <= B - work after the start of a period, the others take at most
         busy(B) - B <= T - B in that period; if it comes later, T - y < T - B + work are left of the period.
 
+        A machine that executes a share of its slices (see `sim.host.duty`) pauses at the end of each. Work that comes
+        in a pause waits for the next boundary, as all work may; after that only rounding costs something, in all less
+        than 1 ns of what it executes.
+
         Parameters:
             server: the partition.
             work_ns: time on its cores that it takes, from 1.
+            duty: share of its slices that its machine executes.
 
         Returns:
             The bound; None if there is none.
         """
+        work_ns += 0 if duty == _ALL else ceil(1 / duty)
         if server.budget_ns is None or server.period_ns is None:
             busy_ns = self.busy_ns(server, work_ns, replenished=False)
             return None if busy_ns is None else self.quantum_ns + busy_ns

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import TypeAlias
 
 from sim.scenario.checks.context import Context
+from sim.scenario.checks.resources import MAX_QUANTUM_NS, MIN_QUANTUM_NS
 from sim.scenario.checks.response import Analysis
 from sim.scenario.checks.supply import Supply, supply_of
 from sim.scenario.partitions import McuPartition
@@ -26,6 +27,8 @@ _US = DURATIONS["us"]
 def schedule(context: Context) -> None:
     """The schedule can be kept, every deadline holds, and no watchdog runs out while its partition has no core."""
     before = len(context.problems)
+    if not MIN_QUANTUM_NS <= context.scenario.time.quantum_ns <= MAX_QUANTUM_NS:
+        return  # that is told of the quantum
     for name, guest in context.scenario.linux_guests.items():
         _both(context, name, "work", guest.schedule.work_ns, "deadline", guest.schedule.deadline_ns, "20ms")
     found = _POLICIES[context.scenario.host.scheduler.policy](context)
@@ -81,7 +84,9 @@ def _dedicated(context: Context) -> dict[str, Response]:
     if cores is not None and needed > cores:
         message = f"{needed} vCPUs with a core of their own each, and the host has {_cores(cores)}"
         context.report(("host", "cores"), f"{message}; cores: {needed}, or another policy of host.scheduler")
-    return dict.fromkeys(guests, lambda work_ns: work_ns)
+    quantum_ns = context.scenario.time.quantum_ns
+    always = ((0, quantum_ns),)
+    return {name: Supply(quantum_ns, always, quantum_ns, duty=guest.duty).response_ns for name, guest in guests.items()}
 
 
 # -- arinc653 ----------------------------------------------------------------------------------------------------------
@@ -104,8 +109,8 @@ def _arinc653(context: Context) -> dict[str, Response]:
         return {}
     switch_ns, preempting = scheduler.context_switch_ns, scheduler.doorbell == "preempt"
     supplies: dict[str, Supply] = {
-        name: supply_of(name, scheduler.windows, frame_ns, quantum_ns, switch_ns, preempting)
-        for name in context.scenario.linux_guests
+        name: supply_of(name, scheduler.windows, frame_ns, quantum_ns, switch_ns, preempting, guest.duty)
+        for name, guest in context.scenario.linux_guests.items()
     }
     return {name: supply.response_ns for name, supply in supplies.items()}
 
@@ -192,7 +197,8 @@ def _fixed_priority(context: Context) -> dict[str, Response]:
         _budget(context, analysis, server)
 
     def response(server: Server) -> Response:
-        return lambda work_ns: analysis.response_ns(server, work_ns)
+        duty = scenario.linux_guests[server.partition].duty
+        return lambda work_ns: analysis.response_ns(server, work_ns, duty)
 
     return {server.partition: response(server) for server in servers}
 
@@ -296,7 +302,7 @@ def _both(
 
 
 def _percent(share: Fraction) -> str:
-    return f"{float(share * 100):.4g}%"
+    return f"{float(share * 100):.6g}%"
 
 
 def _cores(count: int) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
 
 from sim.scenario.schedule import Window
 
@@ -20,20 +22,24 @@ _STEPS = 1_000
 class Supply:
     """When a partition executes in every major frame.
 
+    A machine that executes a share of its time only (`duty`, see `sim.host.duty`) pauses at the end of each quantum.
+    Work comes at the worst moment when it begins to do so in the last quantum of a stretch: n quanta earlier, and the
+    work ends at least n quanta earlier.
+
     Attributes:
         frame_ns: the major frame.
-        stretches: (start, stop) in ns from its start, ascending and disjoint; at least one.
+        stretches: (start, stop) in ns from its start, ascending and disjoint; at least one. They stop at boundaries,
+            and start less than a quantum after one.
+        quantum_ns: distance of boundaries.
         stolen_ns: most that other partitions can take away of them in one major frame, by doorbells that preempt.
+        duty: share of a quantum that its machine executes, above 0; rounded down, and 1 ns more now and then.
     """
 
     frame_ns: int
     stretches: tuple[tuple[int, int], ...]
+    quantum_ns: int
     stolen_ns: int = 0
-
-    @property
-    def total_ns(self) -> int:
-        """Time in one major frame."""
-        return sum(stop - start for start, stop in self.stretches)
+    duty: Fraction = Fraction(1)
 
     def response_ns(self, work_ns: int) -> int | None:
         """Return how long work can take at most, whenever it comes, if nothing else is left to do.
@@ -46,37 +52,66 @@ class Supply:
             interval of length t; None if there is none. An interval of length t has a part in at most ceil(t / frame)
             + 1 major frames; with theft, t is the least fixed point, as in response-time analysis.
         """
-        response_ns = self._undisturbed(work_ns)
-        if not self.stolen_ns:
-            return response_ns
-        if self.stolen_ns >= self.total_ns:
+        executing_ns, stolen_ns = ceil(work_ns * self.duty), ceil(self.stolen_ns * self.duty)
+        total_ns = sum(self._executes(start, stop) for start, stop in self.stretches)
+        if total_ns <= stolen_ns:
             return None
-        for _ in range(_STEPS):
+        response_ns = self._undisturbed(executing_ns, total_ns)
+        for _ in range(_STEPS if stolen_ns else 0):
             frames = -(-response_ns // self.frame_ns) + 1
-            longer_ns = self._undisturbed(work_ns + frames * self.stolen_ns)
+            longer_ns = self._undisturbed(executing_ns + frames * stolen_ns, total_ns)
             if longer_ns == response_ns:
                 return response_ns
             response_ns = longer_ns
-        return None
+        return None if stolen_ns else response_ns
 
-    def _undisturbed(self, work_ns: int) -> int:
-        return max(self._finish(index, work_ns) for index in range(len(self.stretches)))
+    def _undisturbed(self, executing_ns: int, total_ns: int) -> int:
+        return max(self._finish(index, executing_ns, total_ns) for index in range(len(self.stretches)))
 
-    def _finish(self, index: int, work_ns: int) -> int:
-        """Return how long work takes that comes just at the end of a stretch."""
-        whole = (work_ns - 1) // self.total_ns
-        rest_ns = work_ns - whole * self.total_ns
-        from_ns = self.stretches[index][1]
+    def _finish(self, index: int, executing_ns: int, total_ns: int) -> int:
+        """Return how long work takes that comes when the machine has executed what it can of a stretch."""
+        whole = (executing_ns - 1) // total_ns
+        rest_ns = executing_ns - whole * total_ns
+        begun, end = self.stretches[index]
+        last_ns = min(self.quantum_ns, end - begun)
+        from_ns = end - last_ns + int(last_ns * self.duty)
         later = [(start + self.frame_ns, stop + self.frame_ns) for start, stop in self.stretches[: index + 1]]
         for start, stop in (*self.stretches[index + 1 :], *later):
-            if rest_ns <= stop - start:
+            supplied_ns = self._executes(start, stop)
+            if rest_ns <= supplied_ns:
                 break
-            rest_ns -= stop - start
-        return whole * self.frame_ns + start + rest_ns - from_ns
+            rest_ns -= supplied_ns
+        return whole * self.frame_ns + start + self._takes(start, rest_ns) - from_ns
+
+    def _first_ns(self, start: int) -> int:
+        """Return how long the quantum goes on in which a stretch starts."""
+        return self.quantum_ns - start % self.quantum_ns
+
+    def _executes(self, start: int, stop: int) -> int:
+        """Return for how long the machine executes in a stretch at least."""
+        first_ns = self._first_ns(start)
+        quanta = (stop - start - first_ns) // self.quantum_ns
+        return int(first_ns * self.duty) + quanta * int(self.quantum_ns * self.duty)
+
+    def _takes(self, start: int, executing_ns: int) -> int:
+        """Return how long it takes in a stretch until the machine has executed for so long."""
+        first_ns = self._first_ns(start)
+        rest_ns = executing_ns - int(first_ns * self.duty)
+        if rest_ns <= 0:
+            return executing_ns
+        each_ns = int(self.quantum_ns * self.duty)
+        quanta = (rest_ns - 1) // each_ns
+        return first_ns + quanta * self.quantum_ns + rest_ns - quanta * each_ns
 
 
 def supply_of(
-    name: str, windows: Iterable[Window], frame_ns: int, quantum_ns: int, context_switch_ns: int, preempting: bool
+    name: str,
+    windows: Iterable[Window],
+    frame_ns: int,
+    quantum_ns: int,
+    context_switch_ns: int,
+    preempting: bool,
+    duty: Fraction = Fraction(1),
 ) -> Supply:
     """Return the supply of a partition from sound windows, each of which is longer than a context switch.
 
@@ -88,6 +123,7 @@ def supply_of(
         context_switch_ns: lost at the start of a window that follows another partition's on any of its cores.
         preempting: whether doorbells preempt. Then each partition that shares a core with this one takes at most the
             length of its own windows, in pieces of at least a quantum, each of which costs a switch back.
+        duty: share of its time that its machine executes.
     """
     every = sorted(windows, key=lambda window: window.offset_ns)
     own = [window for window in every if window.partition == name]
@@ -109,7 +145,7 @@ def supply_of(
     ]
     rations = [_length(every, other, core) for other, core in others.items()]
     stolen_ns = sum(ration + -(-ration // quantum_ns) * context_switch_ns for ration in rations) * preempting
-    return Supply(frame_ns, tuple(_joined(stretches)), stolen_ns)
+    return Supply(frame_ns, tuple(_joined(stretches)), quantum_ns, stolen_ns, duty)
 
 
 def _length(windows: Iterable[Window], name: str, core: int) -> int:
