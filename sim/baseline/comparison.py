@@ -98,7 +98,7 @@ def compare(a: Recorded, b: Recorded) -> Comparison:
 def _moved(a: Recorded, b: Recorded, exactly: bool) -> list[Moved]:
     try:
         return moved(a.result, b.result, exactly)
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, OverflowError, TypeError, ValueError):
         raise BaselineError(f"{a.name}, {b.name}: the figures of one of them are damaged") from None
 
 

@@ -48,7 +48,11 @@ def headline(comparison: Comparison, sides: Sides) -> str:
     first = comparison.trace.first
     if first is None:
         return f"all {_count(comparison.trace.events[0], 'event')} are the same, digest {comparison.a.digest}"
-    return f"event {first.number:,} differs, {_parting(first, comparison, sides)}"
+    asked = "; ".join(
+        f"{name} {_value(a)} in {sides.a}, {_value(b)} in {sides.b}" for name, (a, b) in comparison.settings.items()
+    )
+    told = f"event {first.number:,} differs, {_parting(first, comparison, sides)}"
+    return f"{told}; their settings differ: {asked}" if asked else told
 
 
 def show(comparison: Comparison, sides: Sides, console: Console) -> None:
@@ -89,7 +93,7 @@ def _parting(first: First, comparison: Comparison, sides: Sides) -> str:
             f"{_field(name)} {x} in {sides.a}, {y} in {sides.b}" for name, (x, y) in a.differing(b).items()
         )
         return f"at {at}: {_subject(a)}: {facts}"
-    return f"at {at}: {sides.a} has {a.say(comparison.a.sources)}, {sides.b} has {b.say(comparison.b.sources)}"
+    return f"at {at}: in {sides.a}, {a.say(comparison.a.sources)}; in {sides.b}, {b.say(comparison.b.sources)}"
 
 
 def _subject(event: Event) -> str:

@@ -402,7 +402,7 @@ class ExpectationRecord:
     why: str = ""
     """The scenario's own comment on why it is expected."""
     figure: str = ""
-    """Dotted path of the figure in result.json."""
+    """Dotted path of the figure in result.json; empty where it is about the run as a whole: same as another one."""
     seen_ns: int | None = None
     """When what it fails for happened; None where it holds, or where it is of no one moment."""
     trace_line: int | None = None

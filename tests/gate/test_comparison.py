@@ -49,11 +49,24 @@ def test_the_first_difference_is_told_with_both_values() -> None:
 def test_an_event_that_one_run_lacks_is_told() -> None:
     found = compare(recorded(LINES), recorded([*LINES[:5], *LINES[6:]]))
     assert headline(found, SIDES) == (
-        "event 6 differs, at 20 ms: baseline has doorbell of channel frames from camera to vision, "
-        "this run has tensor 1 of channel frames taken at 20.02 ms"
+        "event 6 differs, at 20 ms: in baseline, doorbell of channel frames from camera to vision; "
+        "in this run, tensor 1 of channel frames taken at 20.02 ms"
     )
     ended = compare(recorded(LINES), recorded(LINES[:-1]))
     assert "this run has ended, baseline goes on with tensor 9" in headline(ended, SIDES)
+
+
+def test_settings_that_explain_a_difference_are_told_beside_it() -> None:
+    found = compare(recorded(LINES), recorded(OTHER, seed=2, duration_s=0.5))
+    assert headline(found, SIDES).endswith(
+        "70.026 ms in this run; their settings differ: duration_s 1 in baseline, 0.5 in this run; "
+        "seed 1 in baseline, 2 in this run"
+    )
+
+
+def test_what_is_expected_of_a_run_as_a_whole_is_no_figure_of_it() -> None:
+    whole = {"text": "same as baseline x", "figure": "", "passed": True, "actual": None}
+    assert across(expectations=[*figures(LINES)["expectations"], whole]).same
 
 
 def test_figures_that_moved_are_listed_by_how_much() -> None:
