@@ -121,9 +121,9 @@ def _same(baseline: Recorded, comparison: Comparison) -> ExpectationRecord:
     """Return what came of a comparison as one more expectation, so that every report shows it."""
     text = f"same as baseline {baseline.name}"
     outcome = ExpectationRecord(text, comparison.same, None, headline(comparison, BASELINE_SIDES))
-    first = comparison.trace.first if comparison.trace else None
-    if first is not None and first.b:
-        outcome.seen_ns, outcome.trace_line = first.b[0].t_ns, first.number
+    if comparison.where is not None:
+        outcome.trace_line, event = comparison.where
+        outcome.seen_ns = event.t_ns
     return outcome
 
 
