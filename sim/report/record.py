@@ -412,6 +412,18 @@ class ExpectationRecord:
 
 
 @dataclass(slots=True)
+class WorstRecord:
+    """The worst of the answers that a metric judges."""
+
+    text: str
+    """One line: what it was about, and what was wrong with it."""
+    channel: str
+    sequence: int | None = None
+    """Of the tensor with the answer; None where there was none."""
+    produced_ns: int | None = None
+
+
+@dataclass(slots=True)
 class BoxRecord:
     """A box on a camera frame, in pixels of that frame."""
 
@@ -474,6 +486,8 @@ class RunRecord:
     metrics: dict[str, Any] = field(default_factory=dict)
     """By name. In a metric, ``confusion`` (rows truth, columns predicted) with ``labels`` is drawn as a heat map and
     ``history`` [[t_ns, value], ...] as a line; everything else is shown as it is."""
+    worst: dict[str, WorstRecord] = field(default_factory=dict)
+    """By metric, the answer that was worst; none where all were right."""
     expectations: list[ExpectationRecord] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
     """What shaped the run: versions of QEMU, kernel, Python, simulator; digest of the image."""
