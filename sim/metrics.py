@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,19 @@ def match(truth: Sequence[Box], found: Sequence[Sequence[float]], least: float) 
     return pairs
 
 
+class Quality(NamedTuple):
+    """How good one answer is.
+
+    Attributes:
+        value: 0..1; of detections the sum of the overlaps of those with the right class, over the number of objects
+            and of false detections.
+        text: what was right and what was not, without a verb.
+    """
+
+    value: float
+    text: str
+
+
 class DetectionMetric:
     """How well detections agree with the known objects of the pictures they were made from.
 
@@ -103,8 +116,8 @@ class DetectionMetric:
         self._overlap = 0.0
         self._pictures = 0
 
-    def update(self, truth: Sequence[Box], detections: NDArray[np.float32]) -> None:
-        """Take in the detections of one picture.
+    def update(self, truth: Sequence[Box], detections: NDArray[np.float32]) -> Quality:
+        """Take in the detections of one picture, and return how good they are.
 
         Parameters:
             truth: known objects of the picture, labels 0..9
@@ -126,6 +139,11 @@ class DetectionMetric:
         for j in set(range(len(used))) - {pair[1] for pair in pairs}:
             self._confusion[CLASSES, named[j]] += 1
         self._pictures += 1
+        right = [overlap for i, j, overlap in pairs if truth[i].label == named[j]]
+        false = len(used) - len(pairs)
+        said = f"of {len(truth)} objects {len(pairs)} found, {len(right)} as what they are, {false} false"
+        said += f", overlapping by {sum(overlap for _, _, overlap in pairs) / len(pairs):.2f}" if pairs else ""
+        return Quality(sum(right) / max(1, len(truth) + false) if truth or false else 1.0, said)
 
     def result(self) -> dict[str, Any]:
         """Return the figures so far.
@@ -183,8 +201,8 @@ class ClassificationMetric:
         self._names = list(names)
         self._confusion = np.zeros((len(names), len(names)), np.int64)
 
-    def update(self, label: int, scores: NDArray[np.generic]) -> None:
-        """Take in the scores of one sample.
+    def update(self, label: int, scores: NDArray[np.generic]) -> Quality:
+        """Take in the scores of one sample, and return how good they are: 1 where the class was found, else 0.
 
         Parameters:
             label: its true class, counted from 0
@@ -200,7 +218,9 @@ class ClassificationMetric:
             raise ValueError(f"scores must be [{classes}] or [1, {classes}], not {scores.dtype}{list(scores.shape)}")
         if scores.dtype.kind == "f" and bool(np.isnan(scores).any()):
             raise ValueError("a score is not a number")
-        self._confusion[label, int(np.argmax(scores))] += 1
+        found = int(np.argmax(scores))
+        self._confusion[label, found] += 1
+        return Quality(float(found == label), f"{self._names[label]} taken for {self._names[found]}")
 
     def result(self) -> dict[str, Any]:
         """Return the figures so far.

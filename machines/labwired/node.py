@@ -6,6 +6,7 @@ thread. ``python -m machines.labwired.node`` with the words of `Setup.arguments`
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import socket
@@ -127,7 +128,10 @@ class Node:
         except RuntimeError as error:  # the emulator cannot go on
             failure = f"its firmware stopped labwired: {error}"
         self._mirror.pull()
-        os.write(self._setup.console_fd, self._sim.read_uart_bytes())
+        with contextlib.suppress(
+            OSError
+        ):  # a console that has reached its limit stays as it is, and the firmware runs on
+            os.write(self._setup.console_fd, self._sim.read_uart_bytes())
         if failure:
             return _failure(failure)
         return REPORT.pack(STANDS, self._sim.cycles - start, self._counter(), self._sleep.lasts)

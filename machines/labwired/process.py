@@ -13,11 +13,16 @@ from typing import NamedTuple
 import machines
 from machines.errors import EnvironmentLacks, ParticipantFailed
 from machines.labwired.protocol import FAILED, FAILURE, LARGEST_PACKET, ORDER, REPORT, Setup
+from machines.limits import CONSOLE_BYTES, ONLY_OURS, Limits, private
 
 _ROOT = Path(machines.__file__).parents[1]
 _PATIENCE_S = 60
 _SLOWEST_PER_S = 20_000
 """Wall seconds that an order may take, and instructions per second beyond that: far below any computer's."""
+
+_LIMITS = Limits(memory_bytes=4 << 30, file_bytes=CONSOLE_BYTES, descriptors=128)
+"""Measured: 70 MiB and 12 descriptors. The rest is for up to 32 regions, and for the some 50 bytes that labwired keeps
+for every word that is written into its memory."""
 
 
 class Report(NamedTuple):
@@ -38,7 +43,7 @@ class NodeProcess:
     """The process of one node.
 
     It is in a session of its own, so a Ctrl-C at the terminal reaches the simulator only. It ends when the simulator
-    closes its end of the socket or is gone.
+    closes its end of the socket or is gone. What it may use is limited before its firmware executes anything.
 
     Parameters:
         name: the node, for messages.
@@ -57,7 +62,7 @@ class NodeProcess:
         self._messages = messages
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._wait_at_most(_PATIENCE_S)
-        with theirs, console.open("wb") as text, messages.open("wb") as errors:
+        with theirs, open(console, "wb", opener=private) as text, open(messages, "wb", opener=private) as errors:
             setup = setup._replace(parent_pid=os.getpid(), socket_fd=theirs.fileno(), console_fd=text.fileno())
             inherited = [setup.socket_fd, setup.console_fd, *(region.fd for region in setup.regions)]
             # -S: what the site module adds takes time. No other variables: labwired has some that change what it does.
@@ -73,10 +78,12 @@ class NodeProcess:
                     start_new_session=True,
                     env=environment,
                     cwd=_ROOT,
+                    umask=ONLY_OURS,
                 )
             except OSError as error:
                 self._socket.close()
                 raise EnvironmentLacks(f"{sys.executable} does not start: {error}") from error
+        _LIMITS.impose(self._process.pid)
 
     @property
     def pid(self) -> int:

@@ -13,8 +13,8 @@ from machines.libvirt.custody import Custody
 from machines.libvirt.domain import Domain, describe
 from machines.libvirt.listener import Listener
 from machines.libvirt.process import DomainProcess
+from machines.limits import Limits
 from machines.qemu.binary import QemuBinary
-from machines.qemu.limits import Limits
 
 
 class LibvirtLauncher:

@@ -14,7 +14,7 @@ from machines.libvirt.connection import Connection
 from machines.libvirt.custody import Custody
 from machines.libvirt.listener import PATIENCE_S, Listener
 from machines.libvirt.log import DomainLog
-from machines.qemu.limits import Limits
+from machines.limits import Limits
 from machines.qemu.process import last_word, words_in
 
 _END_S = 10

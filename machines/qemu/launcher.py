@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from machines.limits import Limits
 from machines.qemu.binary import QemuBinary
-from machines.qemu.limits import Limits
 from machines.qemu.process import Process, QemuProcess
 from machines.qemu.wire import SocketPair, Wire
 

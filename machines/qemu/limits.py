@@ -1,4 +1,4 @@
-"""What one QEMU process may use and do: resource limits (prlimit(2)) and refused system calls (seccomp(2)).
+"""What one QEMU process may use and do: its resource limits, and system calls that are refused (seccomp(2)).
 
 A guest that breaks out of its emulator, or makes it leak, meets these; a guest that behaves never does. See
 docs/isolation.md for what was measured.
@@ -6,16 +6,12 @@ docs/isolation.md for what was measured.
 
 from __future__ import annotations
 
-import contextlib
-import resource
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from machines.limits import CONSOLE_BYTES, Limits
 
 SANDBOX = ("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny")
 """QEMU's own seccomp filters (qemu(1), "-sandbox"): no new process, no other user, no other priority."""
-
-CONSOLE_BYTES = 16 << 20
-"""Largest console file, and largest file of QEMU's own messages."""
 
 _TRANSLATED_BYTES = 1 << 30
 """QEMU's buffer for translated code: an eighth of the host's memory, this at most (QEMU: tcg/region.c)."""
@@ -34,41 +30,6 @@ _DESCRIPTORS = 128
 
 _DESCRIPTORS_PER_REGION = 6
 """Its memory, inherited and opened by QEMU, and an eventfd for each direction; measured: 4."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Resource limits of one process; it also writes no core file, which would hold all of a guest's memory.
-
-    Attributes:
-        memory_bytes: address space.
-        file_bytes: largest file that it may write; what is beyond is not written.
-        descriptors: highest number of open files and sockets.
-    """
-
-    memory_bytes: int
-    file_bytes: int
-    descriptors: int
-
-    def impose(self, pid: int) -> None:
-        """Limit a process that was just started; one that has ended already needs none.
-
-        A lower limit that it has inherited stays.
-
-        Parameters:
-            pid: a child of ours, so that the number is still its own.
-        """
-        wanted = {
-            resource.RLIMIT_AS: self.memory_bytes,
-            resource.RLIMIT_FSIZE: self.file_bytes,
-            resource.RLIMIT_NOFILE: self.descriptors,
-            resource.RLIMIT_CORE: 0,
-        }
-        with contextlib.suppress(ProcessLookupError):
-            for which, most in wanted.items():
-                _, hard = resource.prlimit(pid, which)
-                allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-                resource.prlimit(pid, which, (allowed, allowed))
 
 
 def of_guest(memory_bytes: int, mapped_bytes: int, region_bytes: Sequence[int], saves: bool) -> Limits:

@@ -13,11 +13,8 @@ from typing import Protocol
 
 from machines import deathsig
 from machines.errors import EnvironmentLacks, ParticipantFailed
+from machines.limits import ONLY_OURS, Limits, private
 from machines.qemu.binary import QemuBinary
-from machines.qemu.limits import Limits
-
-_ONLY_OURS = 0o077
-"""File mode creation mask: consoles hold what guests say, which is nobody else's business."""
 
 
 class Process(Protocol):
@@ -76,7 +73,7 @@ class QemuProcess:
         environment = dict(os.environ)
         if binary.modules is not None:
             environment["QEMU_MODULE_DIR"] = str(binary.modules)
-        with open(messages, "wb", opener=_private) as out:
+        with open(messages, "wb", opener=private) as out:
             try:
                 self._process = subprocess.Popen(
                     deathsig.tied(self.command_line) if dies_with_us else self.command_line,
@@ -86,7 +83,7 @@ class QemuProcess:
                     pass_fds=list(inherited),
                     start_new_session=True,
                     env=environment,
-                    umask=_ONLY_OURS,
+                    umask=ONLY_OURS,
                     restore_signals=False,  # a write beyond a limit then fails, while SIGXFSZ would end QEMU
                 )
             except OSError as error:
@@ -130,10 +127,6 @@ class QemuProcess:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o666 & ~_ONLY_OURS)
 
 
 def words_in(messages: Path) -> list[str]:

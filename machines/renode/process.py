@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from machines.errors import EnvironmentLacks, ParticipantFailed
+from machines.limits import ONLY_OURS, private
 
 _KEEPER = """\
 exec 3<&0 </dev/null
+ulimit -c 0
 home=$1 memory=$2; shift 2
 ( read -r _ <&3; rm -rf -- "$home" "$memory"; kill -KILL 0 ) &
 exec 3<&-
@@ -22,7 +24,7 @@ exec "$@"
 """
 """The shell that starts the program leaves a keeper behind: when the simulator is gone, however it ended, the pipe
 closes, and the keeper removes the private folders and kills its process group. A program that is a script, as Renode's
-is in most packages, dies with all that it started."""
+is in most packages, dies with all that it started. None of them writes a core file, which would hold all memory."""
 
 
 def free_port() -> int:
@@ -59,7 +61,7 @@ class RenodeProcess:
         self._messages = messages
         self.command_line = list(command)
         read_end, self._leash = os.pipe()
-        with messages.open("wb") as out:
+        with open(messages, "wb", opener=private) as out:
             try:
                 self._process = subprocess.Popen(
                     ["sh", "-c", _KEEPER, "keeper", str(folder), str(memory), *command],
@@ -68,6 +70,7 @@ class RenodeProcess:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     cwd=folder,
+                    umask=ONLY_OURS,
                     env=_environment(folder, os.environ),
                 )
             except OSError as error:

@@ -2,8 +2,10 @@
 
 Runs of one environment are compared bit by bit: they are the same when every event of their traces is. QEMU, the guest
 image and the backends of microcontrollers shape every instruction count, so runs of different environments are compared
-by their figures: they are the same when none has moved beyond its tolerance (`sim.baseline.figures.moved`). Firmware is
-not environment: it is what is tested. Neither is the Python that runs the simulator: no digest depends on it.
+by what their tensors hold, whenever these were published (`sim.baseline.contents`), and by their figures: they are the
+same when all that correspond hold the same and no figure has moved beyond its tolerance (`sim.baseline.figures.moved`).
+In real time it is chance which samples are dropped, so only figures count. Firmware is not environment: it is what is
+tested. Neither is the Python that runs the simulator: no digest depends on it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sim.baseline.contents import Contents, compare_contents
 from sim.baseline.event import Event
 from sim.baseline.figures import Moved, moved, settings
 from sim.baseline.recorded import BaselineError, Recorded
@@ -19,6 +22,7 @@ from sim.baseline.traces import TraceDifference, compare_traces
 
 _NO_ENVIRONMENT = ("python", "quantum_ns")
 _FIRMWARE = "firmware "
+REALTIME = "in real time no run repeats another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Comparison:
         settings: what was asked of them that differs: (first, second) by name.
         environment: what they ran in that differs, firmware included.
         trace: how their traces differ; None where there is an obstacle.
+        contents: what tensors hold, where another environment is the obstacle.
         figures: those that moved.
     """
 
@@ -43,7 +48,16 @@ class Comparison:
     settings: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     environment: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     trace: TraceDifference | None = None
+    contents: Contents = field(default_factory=Contents)
     figures: list[Moved] = field(default_factory=list)
+
+    @property
+    def where(self) -> tuple[int, Event] | None:
+        """The first event of the second run that differs, with its number; None where there is none."""
+        if self.contents.first is not None:
+            return self.contents.first.number, self.contents.first.b
+        first = self.trace.first if self.trace else None
+        return (first.number, first.b[0]) if first is not None and first.b else None
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON can hold it; ``docs/ci.md`` has the keys."""
@@ -57,11 +71,20 @@ class Comparison:
             "environment": {name: list(values) for name, values in self.environment.items()},
             "first_difference": self._first(),
             "events": {name: list(values) for name, values in self.trace.kinds.items()} if self.trace else {},
-            "channels": {name: asdict(change) for name, change in self.trace.channels.items()} if self.trace else {},
+            "channels": self._channels(),
             "figures": {one.name: [one.a, one.b] for one in self.figures},
         }
 
+    def _channels(self) -> dict[str, Any]:
+        if self.trace is not None:
+            return {name: asdict(change) for name, change in self.trace.channels.items()}
+        return {name: {"other_content": count} for name, (count, _) in self.contents.channels.items()}
+
     def _first(self) -> dict[str, Any] | None:
+        other = self.contents.first
+        if other is not None:
+            a, b = _plain(other.a, self.a.sources), _plain(other.b, self.b.sources)
+            return {"event": other.number, "a": a, "b": b}
         first = self.trace.first if self.trace else None
         if first is None:
             return None
@@ -83,29 +106,31 @@ def compare(a: Recorded, b: Recorded) -> Comparison:
     asked = _differing(settings(a.result), settings(b.result))
     environment = _differing(a.result["environment"], b.result["environment"])
     obstacle = _obstacle(a, b, environment)
-    if obstacle:
-        figures = _moved(a, b, exactly=False)
-        return Comparison(a, b, not figures and not asked, obstacle, asked, environment, None, figures)
     try:
+        if obstacle:
+            figures = _moved(a, b, exactly=False)
+            contents = Contents() if obstacle == REALTIME else compare_contents(a.open(), b.open())
+            same = not (figures or asked or contents.first)
+            return Comparison(a, b, same, obstacle, asked, environment, None, contents, figures)
         trace = compare_traces(a.open(), b.open())
     except ValueError as error:
         raise BaselineError(f"{a.name}, {b.name}: {error}") from None
     if trace.first is None:
         return Comparison(a, b, True, "", asked, environment, trace)
-    return Comparison(a, b, False, "", asked, environment, trace, _moved(a, b, exactly=True))
+    return Comparison(a, b, False, "", asked, environment, trace, figures=_moved(a, b, exactly=True))
 
 
 def _moved(a: Recorded, b: Recorded, exactly: bool) -> list[Moved]:
     try:
         return moved(a.result, b.result, exactly)
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, OverflowError, TypeError, ValueError):
         raise BaselineError(f"{a.name}, {b.name}: the figures of one of them are damaged") from None
 
 
 def _obstacle(a: Recorded, b: Recorded, environment: Mapping[str, tuple[Any, Any]]) -> str:
     """Return why two runs cannot be compared bit by bit: another environment, or real time."""
     if any(each.result.get("time_mode") == "realtime" for each in (a, b)):
-        return "in real time no run repeats another"
+        return REALTIME
     if a.digest == b.digest:
         return ""
     shaping = [name for name in environment if name not in _NO_ENVIRONMENT and not name.startswith(_FIRMWARE)]

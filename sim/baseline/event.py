@@ -49,6 +49,9 @@ KINDS: Mapping[str, Kind] = {
 """The kinds that have words of their own; any other is shown as it is written, its first fact being its identity."""
 
 _PUBLISHER = "its producer"
+_TENSORS = ("tensor", "taken", "returned")
+_DIGITS = 19
+"""Of a time: virtual time in ns has 64 bits."""
 
 
 class Event(NamedTuple):
@@ -108,9 +111,15 @@ def parse(line: str) -> Event:
     """
     t_ns, _, rest = line.rstrip("\n").partition(" ")
     kind, *facts = rest.split(" ")
-    if not t_ns.isdecimal() or not kind:
+    if not _is_number(t_ns) or not kind:
         raise ValueError(f"'{line.strip()[:60]}' is no event of a trace")
+    if kind in _TENSORS and len(facts) > 2 and not _is_number(facts[2]):
+        raise ValueError(f"'{line.strip()[:60]}' is no event of a trace: '{facts[2][:20]}' is no time")
     return Event(int(t_ns), kind, tuple(facts))
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _DIGITS
 
 
 def shown(name: str, fact: str | None) -> str:

@@ -81,9 +81,10 @@ def _rank(one: Moved) -> tuple[bool, float]:
 
 
 def _figures(result: Mapping[str, Any], exactly: bool) -> Iterator[tuple[str, Any]]:
-    """Yield every figure by its dotted name, each expectation as whether it holds."""
+    """Yield every figure by its dotted name, each expectation of the scenario as whether it holds."""
     for expectation in result.get("expectations", ()):
-        yield f"{_EXPECTATION}{expectation.get('text')}", expectation.get("passed")
+        if expectation.get("figure") != "":
+            yield f"{_EXPECTATION}{expectation.get('text')}", expectation.get("passed")
     for name, value in result.items():
         if name not in _APART and name not in _SETTINGS:
             yield from _flat(name, value, exactly)

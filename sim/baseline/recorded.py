@@ -17,6 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from sim.baseline.event import parse
 from sim.report.result import repeatable
 
 FORMAT = 1
@@ -53,6 +54,18 @@ class Recorded:
         """Who publishes into each channel."""
         return {name: str(channel.get("source", "")) for name, channel in self.result.get("channels", {}).items()}
 
+    def check(self) -> None:
+        """Read its trace to the end.
+
+        Raises:
+            BaselineError: it is damaged.
+        """
+        try:
+            for line in self.open():
+                parse(line)
+        except ValueError as error:
+            raise BaselineError(f"{self.name}: is damaged: {error}") from None
+
 
 def open_recorded(path: Path) -> Recorded:
     """Open the folder of a run, or a baseline.
@@ -62,9 +75,21 @@ def open_recorded(path: Path) -> Recorded:
     """
     try:
         return _folder(path) if path.is_dir() else _baseline(path)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise BaselineError(f"{path}: is no run to compare with: {reason}") from None
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
+        raise BaselineError(f"{path}: is no run to compare with: {_reason(path, error)}") from None
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Return why a file or folder is no run, and what would be."""
+    if path.name in (TRACE, RESULT) and path.is_file():
+        return f"it is one file of it; name its folder, {path.parent}"
+    if isinstance(error, gzip.BadGzipFile):
+        return (
+            "it is no baseline, which is compressed with gzip; name the folder of a run, or what --save-baseline wrote"
+        )
+    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
+        return f"its {RESULT} is no JSON" if path.is_dir() else "its first line is not the header of a baseline"
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def save(path: Path, result: Mapping[str, Any], lines: Iterable[str]) -> None:
@@ -72,7 +97,8 @@ def save(path: Path, result: Mapping[str, Any], lines: Iterable[str]) -> None:
 
     Parameters:
         path: the file; its folder is made if missing.
-        result: what result.json holds.
+        result: what result.json holds. What was expected of the run as a whole, such as that it is the same as another
+            baseline, is left out.
         lines: of the trace, each with its line end.
 
     Raises:
@@ -80,6 +106,7 @@ def save(path: Path, result: Mapping[str, Any], lines: Iterable[str]) -> None:
     """
     lines = list(lines)
     kept = {key: value for key, value in repeatable(result).items() if key != "scenario_file"}
+    kept["expectations"] = [each for each in result["expectations"] if each.get("figure") != ""]
     header = {"edgesim_baseline": FORMAT, "events": len(lines), "digest": result["digest"], "result": kept}
     packed = BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0, compresslevel=9) as stream:
@@ -124,6 +151,11 @@ def _result(figures: object) -> dict[str, Any]:
     for name, kind in sections.items():
         if not isinstance(figures.get(name), kind):
             raise ValueError(f"its figures lack '{name}'")
+    parts = [*figures["channels"].values(), *figures["partitions"].values(), *figures["expectations"]]
+    if not all(isinstance(part, dict) for part in parts):
+        raise ValueError("its figures are damaged: a channel, a partition or an expectation has none")
+    if not isinstance(figures.get("quantum_ns", 0), int):
+        raise ValueError("its figures are damaged: 'quantum_ns' is no whole number")
     return figures
 
 

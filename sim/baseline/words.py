@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sim.baseline.comparison import Comparison
-from sim.baseline.event import Event, milliseconds
+from sim.baseline.comparison import REALTIME, Comparison
+from sim.baseline.contents import Other
+from sim.baseline.event import Event, milliseconds, shown
 from sim.baseline.figures import TOLERANCE, Moved
 from sim.baseline.traces import First
 from sim.report.svg import clean
@@ -39,16 +40,23 @@ def headline(comparison: Comparison, sides: Sides) -> str:
     """Return the outcome in one line: that they are the same, the first event that differs, or what moved."""
     if comparison.obstacle:
         apart = f"events are not compared, as {comparison.obstacle}"
+        if comparison.contents.first is not None:
+            return f"{_other(comparison.contents.first, comparison, sides)}; {apart}"
         if comparison.figures:
             return f"{_count(len(comparison.figures), 'figure')} moved: {_few(comparison.figures)}; {apart}"
         if not comparison.same:
             return f"other settings: {', '.join(comparison.settings)}; {apart}"
-        return f"the figures agree within {TOLERANCE:.0%}; {apart}"
+        contents = "" if comparison.obstacle == REALTIME else "tensors hold the same, and "
+        return f"{contents}the figures agree within {TOLERANCE:.0%}; {apart}"
     assert comparison.trace is not None, "without an obstacle, events are compared"
     first = comparison.trace.first
     if first is None:
         return f"all {_count(comparison.trace.events[0], 'event')} are the same, digest {comparison.a.digest}"
-    return f"event {first.number:,} differs, {_parting(first, comparison, sides)}"
+    asked = "; ".join(
+        f"{name} {_value(a)} in {sides.a}, {_value(b)} in {sides.b}" for name, (a, b) in comparison.settings.items()
+    )
+    told = f"event {first.number:,} differs, {_parting(first, comparison, sides)}"
+    return f"{told}; their settings differ: {asked}" if asked else told
 
 
 def show(comparison: Comparison, sides: Sides, console: Console) -> None:
@@ -89,7 +97,15 @@ def _parting(first: First, comparison: Comparison, sides: Sides) -> str:
             f"{_field(name)} {x} in {sides.a}, {y} in {sides.b}" for name, (x, y) in a.differing(b).items()
         )
         return f"at {at}: {_subject(a)}: {facts}"
-    return f"at {at}: {sides.a} has {a.say(comparison.a.sources)}, {sides.b} has {b.say(comparison.b.sources)}"
+    return f"at {at}: in {sides.a}, {a.say(comparison.a.sources)}; in {sides.b}, {b.say(comparison.b.sources)}"
+
+
+def _other(other: Other, comparison: Comparison, sides: Sides) -> str:
+    """Say which tensor holds something else, and what."""
+    count, both = comparison.contents.channels[other.channel]
+    hashes = f"hash {shown('hash', other.a.facts[-1])} in {sides.a}, {shown('hash', other.b.facts[-1])} in {sides.b}"
+    what = f"tensor {other.b.facts[1]} of channel {other.channel}, of sample {other.sample}, holds something else"
+    return f"{what}: {hashes}; so do {count:,} of {_count(both, 'tensor')} of {other.channel}"
 
 
 def _subject(event: Event) -> str:
@@ -111,9 +127,13 @@ def _field(name: str) -> str:
 def _around(comparison: Comparison, sides: Sides) -> Iterator[str]:
     """Yield the events around the first one that differs, each with its time."""
     first = comparison.trace.first if comparison.trace else None
+    width = max(len(sides.a), len(sides.b), len("both"))
+    other = comparison.contents.first
+    if other is not None:
+        yield _line(sides.a, width, other.a, comparison.a.sources)
+        yield _line(sides.b, width, other.b, comparison.b.sources)
     if first is None:
         return
-    width = max(len(sides.a), len(sides.b), len("both"))
     for event in first.before:
         yield _line("both", width, event, comparison.a.sources)
     for side, events, sources in (
@@ -150,6 +170,9 @@ def _tables(comparison: Comparison, sides: Sides) -> Iterator[Table]:
         )  # fmt: skip
         if comparison.trace.channels:
             yield _table((*heads, "by at most", f"only in {sides.a}", f"only in {sides.b}"), rows_of_channels)
+    if comparison.contents.channels:
+        counts = ((name, f"{a:,}", f"{b:,}") for name, (a, b) in comparison.contents.channels.items())
+        yield _table(("tensors of channel", "other content", "compared"), counts)
     if comparison.figures:
         figures = [(one.name, _value(one.a), _value(one.b), _share(one)) for one in comparison.figures]
         left = len(figures) - FIGURES

@@ -6,7 +6,7 @@ import itertools
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from sim.baseline import Comparison, Recorded, compare
 from sim.baseline.words import Sides, headline
 from sim.report.record import ExpectationRecord, RunRecord
 from sim.report.result import result
+from sim.report.write import write
 
 if TYPE_CHECKING:
     from sim.host.run import Run
@@ -89,7 +90,6 @@ def start(scenario: Scenario, folder: Path, *, cold: bool, began: float, progres
 def conclude(run: Run, file: Path, folder: Path, baseline: Recorded | None = None) -> Execution:
     """Judge a run that has ended and write its report; parameters as of `execute`."""
     from sim.expectations import judge
-    from sim.report.write import write
 
     record = run.record
     record.scenario_file = str(file)
@@ -106,13 +106,24 @@ def conclude(run: Run, file: Path, folder: Path, baseline: Recorded | None = Non
     return Execution(record, dict(write(record, folder).figures), folder, run.trace.lines, comparison)
 
 
+def amend(done: Execution, outcome: ExpectationRecord) -> Execution:
+    """Write the report of a run anew, with one more expectation.
+
+    Parameters:
+        done: the run; its record is changed.
+        outcome: what came of the expectation.
+    """
+    done.record.expectations.append(outcome)
+    return replace(done, figures=dict(write(done.record, done.folder).figures))
+
+
 def _same(baseline: Recorded, comparison: Comparison) -> ExpectationRecord:
     """Return what came of a comparison as one more expectation, so that every report shows it."""
     text = f"same as baseline {baseline.name}"
     outcome = ExpectationRecord(text, comparison.same, None, headline(comparison, BASELINE_SIDES))
-    first = comparison.trace.first if comparison.trace else None
-    if first is not None and first.b:
-        outcome.seen_ns, outcome.trace_line = first.b[0].t_ns, first.number
+    if comparison.where is not None:
+        outcome.trace_line, event = comparison.where
+        outcome.seen_ns = event.t_ns
     return outcome
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sim.baseline import Comparison, compare, open_recorded
 from sim.baseline.words import Sides, headline
 from sim.commands.execution import Execution, conclude, start
+from sim.report.record import ExpectationRecord
 
 if TYPE_CHECKING:
     from sim.report.progress import Progress
@@ -37,13 +38,18 @@ class Repetition:
     other: Execution | None = None
     comparison: Comparison | None = None
 
-    def say(self) -> str:
-        """Return the outcome in one line."""
+    def outcome(self) -> ExpectationRecord:
+        """Return what came of it as one more expectation of the first run, so that every report shows it."""
+        text = f"all {self.wanted} runs agree"
         if self.differing is None or self.comparison is None or self.other is None:
-            return f"all {self.wanted} runs agree: digest {self.first.record.digest}"
+            return ExpectationRecord(text, True, self.wanted, f"digest {self.first.record.digest} each time")
         sides = Sides("run 1", f"run {self.differing}")
-        what = headline(self.comparison, sides)
-        return f"run {self.differing} of {self.wanted} is not run 1: {what}  (see {self.other.folder})"
+        said = f"run {self.differing} of {self.wanted} is not run 1: {headline(self.comparison, sides)}"
+        outcome = ExpectationRecord(text, False, self.differing - 1, said, evidence=f"see {self.other.folder}")
+        first = self.comparison.trace.first if self.comparison.trace else None
+        if first is not None and first.a:
+            outcome.seen_ns, outcome.trace_line = first.a[0].t_ns, first.number
+        return outcome
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""

@@ -55,6 +55,8 @@ class Options:
             return "--baseline and --save-baseline: compare with a baseline or make one, not both"
         if kept and len(self.files) > 1:
             return f"{kept[0]}: a baseline is of one scenario, not of {len(self.files)}"
+        if self.save_baseline and self.save_baseline.is_dir():
+            return f"--save-baseline {self.save_baseline}: is a folder; name a file"
         realtime = [scenario.name for scenario in scenarios if scenario.time.mode != "virtual"]
         if realtime and self.repeat > 1:
             return f"--repeat: {realtime[0]} runs in real time, in which no run repeats another"
@@ -120,11 +122,10 @@ def run_scenarios(options: Options) -> int:
         print(complaint, file=sys.stderr)
         return EXIT_USAGE
 
-    from sim.baseline import open_recorded
     from sim.commands.execution import process_start
 
-    baseline = open_recorded(options.baseline) if options.baseline else None
     began = process_start()
+    baseline = _baseline(options.baseline, scenarios[0]) if options.baseline else None
     if len(scenarios) == 1:
         done = _run(options, 0, scenarios[0], began, baseline)
         if options.as_json:
@@ -147,6 +148,18 @@ def _load(options: Options) -> list[Scenario]:
     if problems:
         raise language.ScenarioErrors(problems)
     return scenarios
+
+
+def _baseline(path: Path, scenario: Scenario) -> Recorded:
+    """Open a baseline and read it whole, so that no run is made in vain."""
+    from sim.baseline import BaselineError, open_recorded
+
+    baseline = open_recorded(path)
+    baseline.check()
+    name = baseline.result.get("scenario")
+    if name != scenario.name:
+        raise BaselineError(f"{path}: is a run of scenario '{name}', not of '{scenario.name}'; name one of the same")
+    return baseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +201,7 @@ def _run_all(options: Options, scenarios: Sequence[Scenario], began: float) -> i
 
 def _run(options: Options, number: int, scenario: Scenario, began: float, baseline: Recorded | None) -> _Done:
     """Run one scenario, as often as wanted, and say what came of it."""
-    from sim.commands.execution import execute, progress_of
+    from sim.commands.execution import amend, execute, progress_of
     from sim.commands.repeat import repeat
 
     file, several = options.files[number], len(options.files) > 1
@@ -202,11 +215,11 @@ def _run(options: Options, number: int, scenario: Scenario, began: float, baseli
     repetition = None
     if options.repeat > 1:
         repetition = repeat(scenario, file, done, options.repeat, options.cold, progress)
-    _tell(options, number, done, repetition)
+        done = amend(done, repetition.outcome())
+    _tell(options, number, done)
     if options.save_baseline:
         _save(options.save_baseline, done, options.as_json)
-    sound = done.record.passed and (repetition is None or repetition.differing is None)
-    return _Done(EXIT_PASSED if sound else EXIT_FAILED, done, repetition)
+    return _Done(EXIT_PASSED if done.record.passed else EXIT_FAILED, done, repetition)
 
 
 def _folder(options: Options, number: int, scenario: Scenario) -> Path:
@@ -246,40 +259,35 @@ def _print_json(figures: object) -> None:
     print()
 
 
-def _tell(options: Options, number: int, done: Execution, repetition: Repetition | None) -> None:
+def _tell(options: Options, number: int, done: Execution) -> None:
     """Say what came of a scenario: all of it for the only one, what failed for one of several."""
     from sim.baseline.words import text
     from sim.commands.execution import BASELINE_SIDES
     from sim.report.summary import summary
 
     if len(options.files) > 1:
-        _tell_briefly(options, number, done, repetition)
+        _tell_briefly(options, number, done)
         return
     if not options.as_json:
         for line in summary(done.record, done.folder):
             print(line)
-        if repetition:
-            print(repetition.say())
     if done.comparison is not None and not done.comparison.same:
         print(text(done.comparison, BASELINE_SIDES), file=sys.stderr if options.as_json else sys.stdout)
 
 
-def _tell_briefly(options: Options, number: int, done: Execution, repetition: Repetition | None) -> None:
+def _tell_briefly(options: Options, number: int, done: Execution) -> None:
     """Say what came of one of several scenarios: a line, and what failed."""
     from sim.report.summary import summary
 
     said = sys.stderr if options.as_json else sys.stdout
     record = done.record
-    agreed = repetition is None or repetition.differing is None
-    verdict = "passed" if record.passed and agreed else "FAILED"
+    verdict = "passed" if record.passed else "FAILED"
     times = f"{record.virtual_time_ns / 1e9:g} s in {record.wall_s:.1f} s"
     digest = f"digest {record.digest[:12]}" if record.digest else "no digest"
-    again = f" of all {repetition.wanted} runs" if repetition and agreed else ""
+    again = f" of all {options.repeat} runs" if options.repeat > 1 and record.passed else ""
     report = shlex.quote(str(done.folder / "report.html"))
     print(f"{verdict}  {options.files[number]}  {times}, {digest}{again}, {report}", file=said, flush=True)
     *outcomes, _, _ = summary(record, done.folder)
     for line in outcomes:
         if not line.startswith("  passed"):
             print(f"    {line}", file=said, flush=True)
-    if repetition and not agreed:
-        print(f"      {repetition.say()}", file=said, flush=True)

@@ -107,6 +107,7 @@ class Run:
             self._lap("run")
             self._conclude(built, installed.versions)
             self.record.metrics = {name: each.result() for name, each in watches.items()}
+            self.record.worst = {name: found for name, each in watches.items() if (found := each.worst()) is not None}
             self.record.pictures = [picture for each in watches.values() for picture in each.pictures()]
         self._lap("stop")
         return self.record

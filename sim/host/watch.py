@@ -16,7 +16,7 @@ from machines.native.recording import RecordingDevice
 from machines.native.recording_file import load_array
 from sim import metrics
 from sim.host.channel import Channel, Published
-from sim.report.record import BoxRecord, PictureRecord
+from sim.report.record import BoxRecord, PictureRecord, WorstRecord
 from sim.scenario import devices
 from sim.scenario.metrics import CLASSES, ClassificationMetric, DetectionMetric, EqualMetric
 from sim.scenario.model import Scenario
@@ -37,6 +37,38 @@ class Watch(Protocol):
     def result(self) -> dict[str, Any]:
         """Return the figures of the metric."""
 
+    def worst(self) -> WorstRecord | None:
+        """Return the answer that was worst; None where all were right, or where the figures tell it."""
+
+
+class Worst:
+    """Keeps the first of the worst answers on a channel.
+
+    Parameters:
+        channel: carries them.
+        source: the device whose samples they are about.
+    """
+
+    def __init__(self, channel: Channel, source: str) -> None:
+        self._channel = channel
+        self._source = source
+        self._value = 1.0
+        self._heard = False
+        self._record: WorstRecord | None = None
+
+    def note(self, published: Published, quality: metrics.Quality) -> None:
+        """Take in one answer."""
+        self._heard = True
+        if quality.value < self._value:
+            self._value = quality.value
+            said = f"worst: sample {published.origin_sequence} of {self._source}: {quality.text}"
+            self._record = WorstRecord(said, self._channel.name, published.sequence, published.produced_ns)
+
+    def record(self) -> WorstRecord | None:
+        """Return what was worst; that there was nothing at all is worst of all."""
+        name = self._channel.name
+        return self._record if self._heard else WorstRecord(f"nothing ever came through channel {name}", name)
+
 
 class DetectionWatch:
     """Feeds a metric from a channel of detections, and keeps a few for pictures.
@@ -56,6 +88,7 @@ class DetectionWatch:
         self._channel = channel
         self._wanted = {expected_frames * (2 * i + 1) // (2 * GALLERY) for i in range(GALLERY)}
         self._kept: dict[int, NDArray[np.float32]] = {}
+        self._worst = Worst(channel, camera.camera.name)
         channel.observers.append(self._observe)
 
     def _observe(self, published: Published) -> None:
@@ -65,7 +98,7 @@ class DetectionWatch:
             raise _blame(self._channel, f"detections of frame {frame}, which the camera has not taken yet")
         detections = published.array.astype(np.float32)
         try:
-            self.metric.update(self._camera.camera.truth(frame), detections)
+            self._worst.note(published, self.metric.update(self._camera.camera.truth(frame), detections))
         except ValueError as error:
             raise _blame(self._channel, str(error)) from error
         if frame in self._wanted:
@@ -101,6 +134,10 @@ class DetectionWatch:
         """Return the figures."""
         return self.metric.result()
 
+    def worst(self) -> WorstRecord | None:
+        """Return the picture that was understood worst."""
+        return self._worst.record()
+
 
 class ClassificationWatch:
     """Feeds a metric from a channel of scores.
@@ -123,6 +160,7 @@ class ClassificationWatch:
         self._recording = recording
         self._labels = labels
         self._channel = channel
+        self._worst = Worst(channel, recording.name)
         channel.observers.append(self._observe)
 
     def _observe(self, published: Published) -> None:
@@ -131,7 +169,7 @@ class ClassificationWatch:
         if sample >= self._recording.samples:
             raise _blame(self._channel, f"scores of sample {sample}, which was not sent yet")
         try:
-            self.metric.update(self._labels[self._recording.row(sample)], published.array)
+            self._worst.note(published, self.metric.update(self._labels[self._recording.row(sample)], published.array))
         except ValueError as error:
             raise _blame(self._channel, str(error)) from error
 
@@ -142,6 +180,10 @@ class ClassificationWatch:
     def result(self) -> dict[str, Any]:
         """Return the figures."""
         return self.metric.result()
+
+    def worst(self) -> WorstRecord | None:
+        """Return the first sample of which another class was found."""
+        return self._worst.record()
 
 
 class EqualWatch:
@@ -167,6 +209,10 @@ class EqualWatch:
     def result(self) -> dict[str, Any]:
         """Return the figures."""
         return self.metric.result()
+
+    def worst(self) -> WorstRecord | None:
+        """Return None: the figures name the first difference."""
+        return None
 
 
 def _blame(channel: Channel, what: str) -> ParticipantFailed:

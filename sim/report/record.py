@@ -402,13 +402,25 @@ class ExpectationRecord:
     why: str = ""
     """The scenario's own comment on why it is expected."""
     figure: str = ""
-    """Dotted path of the figure in result.json."""
+    """Dotted path of the figure in result.json; empty where it is about the run as a whole: same as another one."""
     seen_ns: int | None = None
     """When what it fails for happened; None where it holds, or where it is of no one moment."""
     trace_line: int | None = None
     """Line of trace.log, counted from 1, where that is told."""
     evidence: str = ""
     """One line: what happened then, such as the worst message."""
+
+
+@dataclass(slots=True)
+class WorstRecord:
+    """The worst of the answers that a metric judges."""
+
+    text: str
+    """One line: what it was about, and what was wrong with it."""
+    channel: str
+    sequence: int | None = None
+    """Of the tensor with the answer; None where there was none."""
+    produced_ns: int | None = None
 
 
 @dataclass(slots=True)
@@ -474,6 +486,8 @@ class RunRecord:
     metrics: dict[str, Any] = field(default_factory=dict)
     """By name. In a metric, ``confusion`` (rows truth, columns predicted) with ``labels`` is drawn as a heat map and
     ``history`` [[t_ns, value], ...] as a line; everything else is shown as it is."""
+    worst: dict[str, WorstRecord] = field(default_factory=dict)
+    """By metric, the answer that was worst; none where all were right."""
     expectations: list[ExpectationRecord] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
     """What shaped the run: versions of QEMU, kernel, Python, simulator; digest of the image."""

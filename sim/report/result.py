@@ -127,6 +127,7 @@ class ExpectationResult(TypedDict):
     """An expectation and what came of it."""
 
     text: str
+    figure: str
     passed: bool
     actual: Any
     reason: str
@@ -334,6 +335,7 @@ def _partition(partition: PartitionRecord, end_ns: int) -> PartitionResult:
 def _expectation(expectation: ExpectationRecord) -> ExpectationResult:
     return {
         "text": expectation.text,
+        "figure": expectation.figure,
         "passed": expectation.passed,
         "actual": plain(expectation.actual),
         "reason": expectation.reason,

@@ -7,6 +7,7 @@ when its test has failed.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import shutil
 import time
@@ -24,12 +25,13 @@ class Artefacts:
     Parameters:
         out: where they are kept.
         keep_all: keep those of tests that pass, too.
+        began: `time.time()` when the session began, which all of its workers have to agree on; now if None.
     """
 
-    def __init__(self, out: Path, keep_all: bool) -> None:
+    def __init__(self, out: Path, keep_all: bool, began: float | None = None) -> None:
+        self.began = time.time() if began is None else began
         self._out = out
         self._keep_all = keep_all
-        self._began = time.time()
         self._kept: set[Path] = set()
 
     def keep(self, run: SimRun, test: str) -> None:
@@ -39,13 +41,19 @@ class Artefacts:
             run: its `folder` changes.
             test: node id of the test that it is kept for.
         """
-        if run.folder in self._kept:
-            return
+        run.folder = self.keep_folder(run.folder, test)
+
+    def keep_folder(self, folder: Path, test: str) -> Path:
+        """Move a folder to where it is kept, unless it is there already; return where that is."""
+        if folder in self._kept:
+            return folder
         self._out.mkdir(parents=True, exist_ok=True)
         place = self._place(folder_name(test))
-        shutil.move(run.folder, place)
-        run.folder = place
+        for each in folder.iterdir():
+            shutil.move(each, place)
+        folder.rmdir()
         self._kept.add(place)
+        return place
 
     def close(self, run: SimRun, test: str) -> None:
         """Remove the folder of a run that is done with, unless it is kept."""
@@ -55,15 +63,17 @@ class Artefacts:
             shutil.rmtree(run.folder, ignore_errors=True)
 
     def _place(self, name: str) -> Path:
-        """Return a folder that is not there: the first one that no test of this session has taken."""
-        number = 1
-        while True:
+        """Make a folder: the first one that no test of this session, in whatever worker, has taken."""
+        for number in itertools.count(1):
             place = self._out / (f"{name}-{number}" if number > 1 else name)
-            if place.exists() and place.stat().st_mtime < self._began:
+            if place.exists() and place.stat().st_mtime < self.began:
                 shutil.rmtree(place, ignore_errors=True)
-            if not place.exists():
-                return place
-            number += 1
+            try:
+                place.mkdir()
+            except FileExistsError:
+                continue
+            return place
+        raise AssertionError("unreachable")
 
 
 def folder_name(test: str) -> str:

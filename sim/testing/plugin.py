@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sim.testing.artefacts import Artefacts
-from sim.testing.launch import Request, launch, make_request
+from sim.testing.launch import LOG, DidNotRun, Request, launch, make_request
 from sim.testing.run import SimRun, short
 from sim.testing.variants import name_of, variants
 
 _ARTEFACTS = pytest.StashKey[Artefacts]()
-_SHARED = pytest.StashKey[dict[Request, tuple[SimRun, str]]]()
+_SHARED = pytest.StashKey[dict[tuple[Path, Request], tuple[SimRun, str]]]()
+"""By the folder of the tests, to which paths of baselines are relative, and what they ask for."""
 _USED = pytest.StashKey[list[SimRun]]()
+_FRUITLESS = pytest.StashKey[list[Path]]()
+_BEGAN = "edgesim_began"
+"""What a worker of pytest-xdist is told by: when the session began."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,8 +44,17 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     out = config.rootpath / (config.getoption("--sim-out") or config.getini("sim_out"))
     keep_all = bool(config.getoption("--sim-keep-runs") or config.getini("sim_keep_runs"))
-    config.stash[_ARTEFACTS] = Artefacts(out, keep_all)
+    config.stash[_ARTEFACTS] = Artefacts(out, keep_all, getattr(config, "workerinput", {}).get(_BEGAN))
     config.stash[_SHARED] = {}
+    patience = str(config.getini("sim_timeout"))
+    if not re.fullmatch(r"[0-9]*\.?[0-9]+", patience) or not float(patience):
+        raise pytest.UsageError(f"sim_timeout = {patience}: is no time; write wall seconds, such as 600")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist when the session began."""
+    node.workerinput[_BEGAN] = node.config.stash[_ARTEFACTS].began
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -48,9 +63,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     test = metafunc.definition
     search = partial(_find, test.path.parent, metafunc.config.rootpath)
-    found = [each for marker in test.iter_markers("scenario") for each in variants(marker, search)]
+    try:
+        found = [each for marker in test.iter_markers("scenario") for each in variants(marker, search)]
+    except pytest.UsageError as error:
+        pytest.fail(f"{test.nodeid}: {error}", pytrace=False)
     if not found:
-        raise pytest.UsageError(f"{test.nodeid}: scenario_run needs @pytest.mark.scenario('file.yaml')")
+        pytest.fail(f"{test.nodeid}: scenario_run needs @pytest.mark.scenario('file.yaml')", pytrace=False)
     metafunc.parametrize("scenario_run", found, indirect=True, ids=[name_of(each) for each in found])
 
 
@@ -90,7 +108,11 @@ class Runner:
         __tracebackhide__ = True
         config = self._test.config
         folder = self._temporary.mktemp("sim")
-        result = launch(wanted, folder, float(config.getini("sim_timeout")))
+        try:
+            result = launch(wanted, folder, float(config.getini("sim_timeout")))
+        except DidNotRun:
+            self._test.stash.setdefault(_FRUITLESS, []).append(folder)
+            raise
         update = bool(config.getoption("--sim-update-baselines"))
         run = SimRun(wanted, result, folder, self._test.path.parent, update)
         self.runs.append(run)
@@ -113,11 +135,12 @@ def scenario_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     __tracebackhide__ = True
     shared = request.config.stash[_SHARED]
     wanted: Request = request.param
-    if wanted in shared:
-        _use(request.node, shared[wanted][0])
+    key = request.node.path.parent, wanted
+    if key in shared:
+        _use(request.node, shared[key][0])
     else:
-        shared[wanted] = Runner(request.node, tmp_path_factory).run(wanted), request.node.nodeid
-    return shared[wanted][0]
+        shared[key] = Runner(request.node, tmp_path_factory).run(wanted), request.node.nodeid
+    return shared[key][0]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -132,7 +155,18 @@ def pytest_runtest_makereport(
             report.sections.append((f"run of {run.request.scenario.name}", run.story(str(report.longrepr))))
             if call.when == "call":
                 item.user_properties.append(("sim.folder", str(run.folder)))
+        _keep_fruitless(item, report)
     return report
+
+
+def _keep_fruitless(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Keep what runs left that came to no result, if they had begun, and tell where it is."""
+    begun = [each for each in item.stash.get(_FRUITLESS, []) if {file.name for file in each.iterdir()} > {LOG}]
+    for folder in begun:
+        place = item.config.stash[_ARTEFACTS].keep_folder(folder, item.nodeid)
+        kept = ", ".join(sorted(file.name for file in place.iterdir() if not file.name.startswith(".")))
+        report.sections.append(("run without a result", f"artefacts: {short(place)}\n  {kept}"))
+    item.stash[_FRUITLESS] = []
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from sim.baseline import compare, open_recorded, save
+from sim.baseline import BaselineError, compare, open_recorded, save
 from sim.baseline.event import milliseconds
 from sim.baseline.recorded import TRACE
 from sim.baseline.words import Sides, text
+from sim.report.svg import clean
 from sim.testing.launch import Request
 
 SIDES = Sides("baseline", "this run")
@@ -20,6 +21,7 @@ class Figures(dict[str, Any]):
     """Figures of a run by name, as keys and as attributes: ``run.channel("frames").latency_us.p99``."""
 
     def __getattr__(self, name: str) -> Any:
+        __tracebackhide__ = True
         if name not in self:
             raise AttributeError(f"no figure '{name}'; there are {', '.join(self)}")
         return _figures(self[name])
@@ -71,6 +73,7 @@ class SimRun:
         Raises:
             KeyError: there is no such channel.
         """
+        __tracebackhide__ = True
         return self._section("channels", name)
 
     def partition(self, name: str) -> Figures:
@@ -79,6 +82,7 @@ class SimRun:
         Raises:
             KeyError: there is no such partition.
         """
+        __tracebackhide__ = True
         return self._section("partitions", name)
 
     def metric(self, name: str) -> Figures:
@@ -87,7 +91,26 @@ class SimRun:
         Raises:
             KeyError: there is no such metric.
         """
+        __tracebackhide__ = True
         return self._section("metrics", name)
+
+    def path(self, name: str) -> Figures:
+        """Return the figures of a path, such as ``age_us`` and ``missing``.
+
+        Raises:
+            KeyError: there is no such path.
+        """
+        __tracebackhide__ = True
+        return self._section("paths", name)
+
+    def fault(self, name: str) -> Figures:
+        """Return what came of a fault.
+
+        Raises:
+            KeyError: there is no such fault.
+        """
+        __tracebackhide__ = True
+        return self._section("faults", name)
 
     def log(self, partition: str) -> str:
         """Return what a partition logged, and its console.
@@ -116,8 +139,7 @@ class SimRun:
             path: of the baseline; a relative one is looked for beside the test's file.
 
         Raises:
-            AssertionError: they differ, there is no baseline, or a run that failed is to be one.
-            BaselineError: the file is no baseline.
+            AssertionError: they differ, there is no baseline there, or a run that failed is to be one.
         """
         __tracebackhide__ = True
         file = self._baselines / path
@@ -127,7 +149,10 @@ class SimRun:
             return
         if not file.exists():
             raise AssertionError(f"there is no baseline {short(file)}; pytest --sim-update-baselines writes it")
-        comparison = compare(open_recorded(file), open_recorded(self.folder))
+        try:
+            comparison = compare(open_recorded(file), open_recorded(self.folder))
+        except BaselineError as error:
+            raise AssertionError(f"{error}\npytest --sim-update-baselines writes it anew") from None
         if not comparison.same:
             raise AssertionError(f"{self!r}\nis not the same as {short(file)}\n\n{text(comparison, SIDES)}")
 
@@ -140,7 +165,7 @@ class SimRun:
         for name, partition in self.result["partitions"].items():
             if partition.get("failed"):
                 lines += [f"partition {name} failed: {partition['failed']}", *self._console(name)]
-        return lines
+        return [clean(line) for line in lines]  # guests have written some of it
 
     def story(self, told: str = "") -> str:
         """Return what a person wants to know when a test fails: the verdict, and where everything is.
@@ -161,9 +186,12 @@ class SimRun:
         return f"<run of {self.request.scenario.name}: {verdict}, {count}, digest {self.digest[:12] or 'none'}>"
 
     def _section(self, section: str, name: str) -> Figures:
+        __tracebackhide__ = True
         known = self.result[section]
         if name not in known:
-            raise KeyError(f"{section} of {self.request.scenario.name} have no '{name}'; there are {', '.join(known)}")
+            raise KeyError(
+                f"{section} of {self.request.scenario.name} have no '{name}'; there are {', '.join(known) or 'none'}"
+            )
         return cast(Figures, _figures(known[name]))
 
     def _console(self, partition: str) -> Iterable[str]:

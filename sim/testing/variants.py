@@ -30,6 +30,9 @@ def variants(marker: pytest.Mark, find: Callable[[str | Path], Path]) -> list[Re
     if not isinstance(chosen, dict):
         raise pytest.UsageError(f"the marker scenario is written {_FORM}; set is a dict")
     values = {"seed": marker.kwargs.get("seed"), "time.duration": marker.kwargs.get("duration"), **chosen}
+    for key, value in values.items():
+        if value in ([], ()):
+            raise pytest.UsageError(f"the marker scenario asks for no value of {key}: its list is empty")
     lists = [value if isinstance(value, (list, tuple)) else [value] for value in values.values()]
     file = find(marker.args[0])
     return [make_request(file, dict(zip(values, each, strict=True))) for each in itertools.product(*lists)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,18 @@ def test_two_runs_of_a_test_have_a_folder_each(tmp_path: Path, out: Path) -> Non
     for name in ("one", "other"):
         artefacts.keep(finished(tmp_path / name), TEST)
     assert sorted(each.name for each in out.iterdir()) == [PLACE, f"{PLACE}-2"]
+
+
+def test_workers_that_keep_runs_of_the_same_name_do_not_get_in_each_others_way(tmp_path: Path, out: Path) -> None:
+    """A worker that was started late, in the place of one that crashed, spares what was kept before."""
+    began = time.time()
+    workers = [Artefacts(out, keep_all=False, began=began) for _ in range(8)]
+    runs = [finished(tmp_path / str(number)) for number in range(len(workers))]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        list(pool.map(lambda pair: pair[0].keep(pair[1], TEST), zip(workers, runs, strict=True)))
+    assert len({run.folder for run in runs}) == len(runs)
+    for run in runs:
+        assert sorted(each.name for each in run.folder.iterdir()) == ["result.json", "trace.log"]
 
 
 def test_what_an_earlier_session_kept_is_replaced(tmp_path: Path, out: Path) -> None:

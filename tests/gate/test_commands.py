@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.commands.execution import execute
+from sim.commands.execution import amend, execute
 from sim.commands.repeat import repeat
 from sim.report.progress import Progress
 from sim.scenario import load
@@ -84,7 +84,8 @@ def test_runs_of_one_scenario_agree(tmp_path: Path) -> None:
     assert result["repeat"] == {"runs": 4, "agree": True, "differing": None, "comparison": None}
     assert not list((tmp_path / "run").glob("run-*"))
     plain = command("run", GUARD, "--out", tmp_path / "run", "--repeat", 2)
-    assert plain.out.splitlines()[-1] == f"all 2 runs agree: digest {result['digest']}"
+    assert f"  passed  all 2 runs agree  (digest {result['digest']} each time)" in plain.out.splitlines()
+    assert "all 2 runs agree" in (tmp_path / "run" / "junit.xml").read_text()
 
 
 @pytest.mark.slow
@@ -98,10 +99,14 @@ def test_a_run_that_differs_from_the_first_is_told_and_kept(guard: Path, tmp_pat
     first = execute(load(GUARD), GUARD, folder, cold=False, began=time.monotonic(), progress=progress())
     found = repeat(load(GUARD, {"seed": "2"}), GUARD, first, 5, False, progress)
     assert found.differing == 2 and found.plain()["agree"] is False
-    assert re.match(
-        r"run 2 of 5 is not run 1: event \d+ differs, at 3 ms: tensor 0 of channel frames: hash", found.say()
-    )
-    assert found.say().endswith(f"(see {folder / 'run-2'})")
+    outcome = found.outcome()
+    assert not outcome.passed
+    assert re.match(r"run 2 of 5 is not run 1: event \d+ differs, at 3 ms: tensor 0 of channel frames", outcome.reason)
+    assert outcome.evidence == f"see {folder / 'run-2'}"
+    assert outcome.trace_line is not None
+    assert " tensor frames 0 " in (folder / "trace.log").read_text().splitlines()[outcome.trace_line - 1]
+    assert not amend(first, outcome).figures["passed"]
+    assert 'message="run 2 of 5 is not run 1: ' in (folder / "junit.xml").read_text()
     assert (folder / "run-2" / "report.html").is_file() and not (folder / "run-3").exists()
     assert command("diff", folder, folder / "run-2").code == 1
 
@@ -140,9 +145,10 @@ def test_no_scenario_starts_where_one_is_wrong(tmp_path: Path) -> None:
     ("arguments", "word"),
     [
         (["run", GUARD, "--baseline", "nowhere"], "nowhere: is no run to compare with"),
-        (["run", GUARD, "--baseline", GUARD], "is no run to compare with: Not a gzipped file"),
+        (["run", GUARD, "--baseline", GUARD], "it is no baseline, which is compressed with gzip"),
         (["run", GUARD, "--baseline", HERE], "it has no result.json"),
         (["run", GUARD, "--baseline", "a", "--save-baseline", "b"], "compare with a baseline or make one"),
+        (["run", GUARD, "--save-baseline", HERE], "is a folder; name a file"),
         (["run", GUARD, GUARD, "--save-baseline", "b"], "a baseline is of one scenario, not of 2"),
         (["run", GUARD, "--time", "realtime", "--repeat", "2"], "no run repeats another"),
         (["diff", "nowhere", HERE], "nowhere: is no run"),
@@ -151,6 +157,18 @@ def test_no_scenario_starts_where_one_is_wrong(tmp_path: Path) -> None:
 )
 def test_bad_input_is_one_line(tmp_path: Path, arguments: list[object], word: str) -> None:
     assert word in told(command(*arguments), 2)
+
+
+def test_no_run_is_made_for_a_baseline_that_is_of_no_use(tmp_path: Path) -> None:
+    lines = stream(5)
+    damaged = written(tmp_path / "damaged", lines, figures(lines, scenario="guard"))
+    (damaged / "trace.log").write_text("".join(lines[:-1]))
+    other = written(tmp_path / "other", lines)
+    wanted = {damaged: "do not add up to its digest", other: "is a run of scenario 'edges', not of 'guard'"}
+    for baseline, word in wanted.items():
+        done = command("run", GUARD, "--out", tmp_path / "out", "--baseline", baseline)
+        assert word in told(done, 2)
+        assert not (tmp_path / "out").exists()
 
 
 def test_diff_of_equal_runs_is_0_and_of_others_1(tmp_path: Path) -> None:

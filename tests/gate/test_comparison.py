@@ -49,11 +49,24 @@ def test_the_first_difference_is_told_with_both_values() -> None:
 def test_an_event_that_one_run_lacks_is_told() -> None:
     found = compare(recorded(LINES), recorded([*LINES[:5], *LINES[6:]]))
     assert headline(found, SIDES) == (
-        "event 6 differs, at 20 ms: baseline has doorbell of channel frames from camera to vision, "
-        "this run has tensor 1 of channel frames taken at 20.02 ms"
+        "event 6 differs, at 20 ms: in baseline, doorbell of channel frames from camera to vision; "
+        "in this run, tensor 1 of channel frames taken at 20.02 ms"
     )
     ended = compare(recorded(LINES), recorded(LINES[:-1]))
     assert "this run has ended, baseline goes on with tensor 9" in headline(ended, SIDES)
+
+
+def test_settings_that_explain_a_difference_are_told_beside_it() -> None:
+    found = compare(recorded(LINES), recorded(OTHER, seed=2, duration_s=0.5))
+    assert headline(found, SIDES).endswith(
+        "70.026 ms in this run; their settings differ: duration_s 1 in baseline, 0.5 in this run; "
+        "seed 1 in baseline, 2 in this run"
+    )
+
+
+def test_what_is_expected_of_a_run_as_a_whole_is_no_figure_of_it() -> None:
+    whole = {"text": "same as baseline x", "figure": "", "passed": True, "actual": None}
+    assert across(expectations=[*figures(LINES)["expectations"], whole]).same
 
 
 def test_figures_that_moved_are_listed_by_how_much() -> None:
@@ -73,7 +86,31 @@ def test_firmware_and_the_host_s_python_do_not_hinder_a_comparison(name: str) ->
 def test_another_environment_is_compared_by_figures(name: str) -> None:
     found = compare(recorded(LINES), recorded(OTHER, environment={**ENVIRONMENT, name: "other"}))
     assert found.same and name in found.obstacle
-    assert "the figures agree within 5%" in headline(found, SIDES) and "not compared" in headline(found, SIDES)
+    assert headline(found, SIDES).startswith("tensors hold the same, and the figures agree within 5%; events are not c")
+
+
+def test_another_content_is_told_in_any_environment() -> None:
+    """What a service computes depends on no instruction count; one sample fewer moves numbers, but no content."""
+    fewer = [line.replace("frames 9 100000000 9", "frames 8 100000000 9") for line in LINES if " frames 8 " not in line]
+    assert compare(recorded(LINES), recorded(fewer, **OTHER_QEMU)).same
+    changed = [line.replace("2x2 ", "2x2 f") if " frames 8 100000000 9" in line else line for line in fewer]
+    found = compare(recorded(LINES), recorded(changed, **OTHER_QEMU))
+    assert not found.same
+    (hashed,) = [line.split()[-1] for line in LINES if " tensor frames 9 " in line]
+    assert headline(found, SIDES).startswith(
+        f"tensor 8 of channel frames, of sample 9, holds something else: hash {hashed[:16]} in baseline, "
+        f"f{hashed[:15]} in this run; so do 1 of 9 tensors of frames; events are not compared"
+    )
+    assert text(found, SIDES).count("100 ms  tensor ") == 2
+    told = found.plain()
+    assert told["compared"] == "figures" and told["channels"] == {"frames": {"other_content": 1}}
+    assert (told["first_difference"]["a"]["sequence"], told["first_difference"]["b"]["sequence"]) == (9, 8)
+    assert found.where is not None and changed[found.where[0] - 1].split()[1:4] == ["tensor", "frames", "8"]
+
+
+def test_in_real_time_contents_are_chance() -> None:
+    changed = [line.replace("2x2 ", "2x2 f") for line in LINES]
+    assert compare(recorded(LINES), recorded(changed, time_mode="realtime")).figures == []
 
 
 def test_equal_digests_are_the_same_in_any_environment() -> None:

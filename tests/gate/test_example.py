@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def test_its_tests_pass_and_find_what_somebody_changes(tmp_path: Path) -> None:
     assert "partitions.vision.services.focus.duration_us.p50" in told
     kept = sorted(path.name for path in (own / "sim-runs").iterdir())
     assert kept == [f"test_focus.py-test_{name}" for name in ("every_picture_is_rated_in_time", "nothing_has_changed")]
+
+    (own / "focus.py").write_text(changed((EXAMPLE / "focus.py").read_text()))
+    told = session(own, "-k", "in_time or nothing")
+    assert "1 failed, 1 passed" in told, "all expectations still hold"
+    assert "is not the same as tests/focus.baseline" in told
+    assert re.search(r"ratings +50 +50", told), "every rating is another one, whatever image the guest has"
+
+
+def changed(service: str) -> str:
+    """Return the service as the document changes it."""
+    (code,) = re.findall(r"```python\n(levels = .*?)```", (EXAMPLE / "README.md").read_text(), re.S)
+    indented = textwrap.indent(code, " " * 8)
+    return re.sub(r"^ +sharpness = .*\n", lambda _: indented, service, count=1, flags=re.M)
 
 
 def session(folder: Path, *arguments: str) -> str:

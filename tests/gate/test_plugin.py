@@ -101,7 +101,41 @@ def test_the_fixture_without_the_marker_is_told(suite: pytest.Pytester) -> None:
     suite.makepyfile(test_guard="def test_it(scenario_run):\n    pass\n")
     done = suite.runpytest_subprocess()
     assert done.ret == pytest.ExitCode.INTERRUPTED or done.ret == pytest.ExitCode.USAGE_ERROR
-    done.stdout.fnmatch_lines(["*scenario_run needs @pytest.mark.scenario('file.yaml')*"])
+    done.stdout.fnmatch_lines(["test_guard.py::test_it: scenario_run needs @pytest.mark.scenario('file.yaml')"])
+    done.stdout.no_fnmatch_line("*Error: *")
+
+
+def test_a_marker_of_another_form_is_told_in_a_line(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_guard="import pytest\n\n@pytest.mark.scenario()\ndef test_it(scenario_run):\n    pass\n")
+    done = suite.runpytest_subprocess()
+    done.stdout.fnmatch_lines(["test_guard.py::test_it: the marker scenario is written scenario('file.yaml', *"])
+    done.stdout.no_fnmatch_line("*Error: *")
+
+
+def test_a_wrong_timeout_is_told(suite: pytest.Pytester) -> None:
+    for wrong in ("soon", "-1", "0", "inf"):
+        suite.makeini(f"[pytest]\nsim_timeout = {wrong}\n")
+        done = suite.runpytest_subprocess()
+        assert done.ret == pytest.ExitCode.USAGE_ERROR
+        done.stderr.fnmatch_lines([f"ERROR: sim_timeout = {wrong}: is no time; write wall seconds, such as 600"])
+
+
+@pytest.mark.slow
+def test_tests_of_two_folders_have_their_own_baselines(suite: pytest.Pytester) -> None:
+    """They ask for the same run, of a scenario in the root."""
+    for name in ("one", "other"):
+        (suite.path / name).mkdir()
+        (suite.path / name / f"test_{name}.py").write_text(
+            "import pytest\n\n@pytest.mark.scenario('guard.yaml', duration='50ms')\ndef test_it(scenario_run):\n"
+            "    scenario_run.assert_matches_baseline('guard.baseline')\n"
+        )
+    suite.runpytest_subprocess("--sim-update-baselines", "one", "other").assert_outcomes(passed=2)
+    assert (suite.path / "one" / "guard.baseline").is_file()
+    (suite.path / "other" / "guard.baseline").write_text("no baseline")
+    done = suite.runpytest_subprocess("one", "other")
+    done.assert_outcomes(passed=1, failed=1)
+    done.stdout.fnmatch_lines(["E*AssertionError: *other/guard.baseline: is no run to compare with: *"])
+    done.stdout.no_fnmatch_line("*recorded.py*")
 
 
 def test_the_marker_is_known_where_markers_must_be(suite: pytest.Pytester) -> None:
@@ -115,3 +149,18 @@ def test_a_run_that_takes_too_long_is_ended(suite: pytest.Pytester) -> None:
     done = suite.runpytest_subprocess("-k", "passes")
     done.assert_outcomes(failed=1, deselected=5)
     done.stdout.fnmatch_lines(["*DidNotRun: sim run guard.yaml: took more than 0.2 s*"])
+
+
+@pytest.mark.slow
+def test_what_a_run_without_a_result_left_is_kept(suite: pytest.Pytester) -> None:
+    suite.makeini("[pytest]\nsim_timeout = 4\n")
+    suite.makepyfile(test_guard="def test_long(sim_run):\n    sim_run('guard.yaml', duration='1h')\n")
+    done = suite.runpytest_subprocess()
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(
+        ["*run without a result*", "artefacts: sim-runs/test_guard.py-test_long", "*logs*sim.log*"]
+    )
+    assert {each.name for each in (suite.path / "sim-runs" / "test_guard.py-test_long").iterdir()} >= {
+        "logs",
+        "sim.log",
+    }

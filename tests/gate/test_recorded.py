@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from sim.baseline import BaselineError, open_recorded, save
+from sim.baseline import BaselineError, compare, open_recorded, save
 
-from .traces import figures, stream, written
+from .traces import figures, recorded, stream, written
 
 LINES = stream(50)
+
+
+def header(**changes: object) -> bytes:
+    """Return the first line of a baseline in which some figures differ."""
+    return json.dumps({"edgesim_baseline": 1, "result": figures(LINES, **changes)}).encode() + b"\n"
 
 
 @pytest.fixture
@@ -46,11 +51,16 @@ def test_a_folder_of_a_run_serves_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "word"),
     [
-        (lambda data: b"name: edges\n", "Not a gzipped file"),
+        (lambda data: b"name: edges\n", "it is no baseline, which is compressed with gzip"),
         (lambda data: b"", "is no run"),
         (lambda data: gzip.compress(b"{}\n"), "header of a baseline"),
         (lambda data: gzip.compress(b"[1, 2]\n"), "header of a baseline"),
-        (lambda data: gzip.compress(b"not json\n"), "is no run"),
+        (lambda data: gzip.compress(b"not json\n"), "header of a baseline"),
+        (lambda data: gzip.compress(b"\xff\n"), "header of a baseline"),
+        (lambda data: gzip.compress(b"[" * 100_000 + b"\n"), "header of a baseline"),
+        (lambda data: gzip.compress(header(channels={"frames": 3})), "figures are damaged"),
+        (lambda data: gzip.compress(header(expectations=["x"])), "figures are damaged"),
+        (lambda data: gzip.compress(header(quantum_ns="x")), "'quantum_ns' is no whole number"),
         (lambda data: gzip.compress(b'{"edgesim_baseline": 99}\n'), "format 99"),
         (lambda data: gzip.compress(b'{"edgesim_baseline": 1, "result": 5}\n'), "figures"),
         (lambda data: gzip.compress(b'{"edgesim_baseline": 1, "result": {"channels": {}}}\n'), "partitions"),
@@ -62,6 +72,37 @@ def test_what_is_no_baseline_is_told(baseline: Path, damage: Callable[[bytes], b
     with pytest.raises(BaselineError, match=word) as told:
         open_recorded(baseline)
     assert str(told.value).startswith(f"{baseline}: ") and "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["trace.log", "result.json"])
+def test_one_file_of_a_run_is_not_the_run(tmp_path: Path, name: str) -> None:
+    folder = written(tmp_path / "run", LINES)
+    with pytest.raises(BaselineError, match=f"name its folder, {folder}"):
+        open_recorded(folder / name)
+
+
+@pytest.mark.parametrize(
+    "line", ["garbage", "x tensor frames 1 1", "5 taken frames 1 soon", f"{'9' * 5000} tensor frames 1 1"]
+)
+def test_a_line_that_is_no_event_is_told_though_the_digest_is_right(tmp_path: Path, line: str) -> None:
+    lines = [*LINES, line + "\n"]
+    kept = open_recorded(written(tmp_path / "run", lines))
+    with pytest.raises(BaselineError, match=r"is damaged: '.*' is no event of a trace") as told:
+        kept.check()
+    assert "\n" not in str(told.value) and len(str(told.value)) < 250
+
+
+def test_a_number_beyond_all_bounds_is_damage_and_no_crash(tmp_path: Path) -> None:
+    folder = written(tmp_path / "run", LINES[:-1], figures(LINES[:-1], partitions={"vision": {"cpu_share": 10**400}}))
+    with pytest.raises(BaselineError, match="damaged"):
+        compare(open_recorded(folder), recorded(LINES))
+
+
+def test_a_baseline_keeps_what_the_scenario_expects_and_no_more(baseline: Path, tmp_path: Path) -> None:
+    whole = {"text": "all 3 runs agree", "figure": "", "passed": True, "actual": 3}
+    result = figures(LINES)
+    save(tmp_path / "more", {**result, "expectations": [*result["expectations"], whole]}, LINES)
+    assert (tmp_path / "more").read_bytes() == baseline.read_bytes()
 
 
 def test_a_trace_that_was_changed_is_told(baseline: Path) -> None:

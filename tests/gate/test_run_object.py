@@ -45,6 +45,20 @@ def test_a_wrong_name_is_told_with_the_right_ones(tmp_path: Path) -> None:
         _ = run.channel("frames").latency
 
 
+def test_paths_and_faults_are_at_hand(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run", paths={"sight": {"age_us": {"p99": 7.5}}}, faults={})
+    assert run.path("sight").age_us.p99 == 7.5
+    with pytest.raises(KeyError, match=r"faults of edges.yaml have no 'kill'; there are none"):
+        run.fault("kill")
+
+
+def test_what_a_guest_wrote_cannot_break_the_report_of_a_test(tmp_path: Path) -> None:
+    partitions = {"vision": {"state": "failed", "failed": "\ud800\x1b[2J"}}
+    story = finished(tmp_path / "run", passed=False, partitions=partitions).story()
+    assert "\x1b" not in story
+    assert story.encode("utf-8")
+
+
 def test_an_unmet_expectation_is_a_difference(tmp_path: Path) -> None:
     run = finished(tmp_path / "run", passed=False, expectations=[UNMET])
     with pytest.raises(AssertionError) as told:

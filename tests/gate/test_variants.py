@@ -36,6 +36,11 @@ def test_names_are_short() -> None:
     assert name_of(request) == "edges,seed=3,speed=500 MIPS"
 
 
+def test_a_list_without_values_is_told() -> None:
+    with pytest.raises(pytest.UsageError, match=r"asks for no value of b\.c: its list is empty"):
+        asked("a.yaml", set={"b.c": []})
+
+
 @pytest.mark.parametrize(
     ("arguments", "options"),
     [((), {}), (("a.yaml", "b.yaml"), {}), ((5,), {}), (("a.yaml",), {"sede": 3}), (("a.yaml",), {"set": ["x"]})],

@@ -68,6 +68,25 @@ def test_what_was_shown_and_found_is_counted(watched: Watched) -> None:
     assert result["mean_iou"] == result["class_accuracy"] == 1.0
 
 
+def test_the_picture_that_was_understood_worst_is_named(watched: Watched) -> None:
+    nothing = watched.watch.worst()
+    assert nothing is not None and nothing.text == "nothing ever came through channel detections"
+    shown = [frame for frame in range(FRAMES) if truths(watched, frame)]
+    for frame in shown[:3]:
+        watched.publish(frame, rows(*truths(watched, frame)))
+    assert watched.watch.worst() is None, "all was right"
+    x0, y0, x1, y1, label, score = truths(watched, shown[3])[0]
+    watched.publish(shown[3], rows((x0, y0, x1, y1, (label + 1) % 10, score), (0, 0, 1, 1, 3, 0.5)))
+    watched.publish(shown[4], rows(*truths(watched, shown[4])))
+    worst = watched.watch.worst()
+    assert worst is not None and (worst.channel, worst.sequence, worst.produced_ns) == ("detections", 0, 1 * MS)
+    count = len(truths(watched, shown[3]))
+    assert worst.text == (
+        f"worst: sample {shown[3]} of camera: of {count} objects 1 found, 0 as what they are, 1 false, "
+        "overlapping by 1.00"
+    )
+
+
 def test_a_few_frames_are_kept_for_the_report(watched: Watched) -> None:
     for frame in range(FRAMES):
         watched.publish(frame, rows(*truths(watched, frame)))

@@ -54,6 +54,20 @@ def test_the_host_goes_on_to_the_end(attacked: Finished) -> None:
     assert attacked.code == 1, attacked.out
 
 
+@pytest.mark.parametrize(
+    ("attack", "done"),
+    [
+        ("channels", f"{ROUNDS} rounds, 2 regions, 3 doorbell devices"),
+        ("regions", f"{ROUNDS} rounds, 3 regions, 3 doorbell devices"),
+        ("doorbells", f"{ROUNDS} rounds, 3 doorbell devices"),
+    ],
+)
+def test_every_round_is_done(attacked: Finished, attack: str, done: str) -> None:
+    """It reaches its control region, its two channels, and the registers of the three devices that these belong to."""
+    console = (attacked.folder / "logs" / f"{attack}.console.log").read_text(errors="replace")
+    assert f"hostile: {done}" in console
+
+
 @pytest.mark.parametrize("name", BYSTANDERS)
 def test_bystanders_notice_nothing(benign: Finished, attacked: Finished, name: str) -> None:
     calm, shaken = partitions(benign)[name], partitions(attacked)[name]
@@ -90,4 +104,5 @@ def test_the_offence_is_reported(attacked: Finished, attack: str, told: str) -> 
 def test_what_harms_nobody_is_no_offence(benign: Finished, attacked: Finished, attack: str) -> None:
     """Ringing bells that nobody has, and writing where the machine keeps what is written to itself."""
     assert partitions(attacked)[attack]["failed"] is None
-    assert len(attacked.figures["channels"][f"from_{attack}"]) == len(benign.figures["channels"][f"from_{attack}"])
+    delivered = [each.figures["channels"][f"from_{attack}"]["delivered"] for each in (benign, attacked)]
+    assert delivered[0] == delivered[1] > 20

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from e2e.simulator import Running
 
+from machines.limits import Limits
 from machines.qemu import limits
 from machines.qemu.binary import QemuBinary
-from machines.qemu.limits import Limits
 from machines.qemu.process import QemuProcess
 
 from .hostile_scenario import write

@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import multiprocessing
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -134,6 +135,34 @@ def test_a_long_text_comes_out(power_on: PowerOn) -> None:
         tiny = power_on(board)
         tiny.command(TELL, 100)
         assert tiny.mcu.console.read_text() == "tiny is up\n" + ("abcdefghijklmnop" * 7)[:100]
+
+
+def test_its_process_is_limited_and_its_files_are_private(power_on: PowerOn) -> None:
+    tiny = power_on("esp32s3")
+    tiny.run(1_000_000)
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 16 << 20,
+        resource.RLIMIT_AS: 4 << 30,
+        resource.RLIMIT_NOFILE: 128,
+    }
+    for which, most in wanted.items():
+        assert resource.prlimit(tiny.mcu.pid, which) == (most, most)
+    files = list(tiny.mcu.console.parent.glob("*.log"))
+    assert len(files) == 2
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+def test_firmware_that_fills_its_console_runs_on(power_on: PowerOn) -> None:
+    """The limit is lowered here, so that it is met soon."""
+    tiny = power_on("esp32s3")
+    tiny.run(1_000_000)
+    most = len("tiny is up\n") + 50
+    resource.prlimit(tiny.mcu.pid, resource.RLIMIT_FSIZE, (most, most))
+    for answered in (1, 2):
+        tiny.command(TELL, 100)
+        assert tiny.answered == answered
+        assert tiny.mcu.console.stat().st_size == most
 
 
 def _burn() -> None:

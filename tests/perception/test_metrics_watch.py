@@ -260,6 +260,8 @@ def test_the_truth_is_the_label_of_the_row_of_the_sample(watched: Watched) -> No
     watched.publish("one", 0, scores(0))  # of row 2, which is of class 2
     assert watched.watches["motion"].result()["confusion"][2][0] == 1
     assert watched.watches["motion"].pictures() == []
+    worst = watched.watches["motion"].worst()
+    assert worst is not None and worst.text == "worst: sample 0 of imu: walking taken for standing"
 
 
 @pytest.mark.parametrize("sample", [30, 2**31, 2**64 - 1])

@@ -9,9 +9,9 @@ import pytest
 from tiny_machine import build
 
 from machines.errors import EnvironmentLacks, ParticipantFailed
+from machines.limits import Limits
 from machines.qemu import plugin
 from machines.qemu.binary import QemuBinary
-from machines.qemu.limits import Limits
 from machines.qemu.process import QemuProcess
 
 SYMBOLS = [

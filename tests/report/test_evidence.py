@@ -10,7 +10,7 @@ import pytest
 
 from sim.expectations import judge
 from sim.expectations import text as texts
-from sim.report.record import ExpectationRecord, InferenceRecord, RunRecord
+from sim.report.record import ExpectationRecord, InferenceRecord, RunRecord, WorstRecord
 from sim.scenario.model import Expectation, Scenario
 
 from .microcontrollers import sample_with_microcontrollers
@@ -186,6 +186,29 @@ def test_the_first_tensor_that_differs() -> None:
     assert told(found, trace).split()[1:4] == ["tensor", "preview", "7"]
     record.metrics["same"]["first_difference"] = "tensor 7000 of preview is not that of detections"
     assert judged(record, "metrics.same.equal == 1", trace).evidence.startswith("tensor 7000")
+
+
+def test_the_worst_answer_of_a_metric() -> None:
+    record = sample(pictures=0, frames=60)
+    message = record.channels["detections"].messages[9]
+    said = "worst: sample 9 of camera: of 3 objects 1 found, 1 as what they are, 0 false"
+    record.worst = {"detection": WorstRecord(said, "detections", message.sequence, message.produced_ns)}
+    trace = trace_of(record)
+    found = judged(record, "metrics.detection.mean_iou >= 99%", trace)
+    assert (found.evidence, found.seen_ns) == (said, message.produced_ns)
+    assert told(found, trace).split()[1:4] == ["tensor", "detections", str(message.sequence)]
+    record.worst = {"detection": WorstRecord("nothing ever came through channel unheard", "unheard")}
+    found = judged(record, "metrics.detection.mean_iou >= 99%", trace)
+    assert found.evidence == "nothing ever came through channel unheard" and found.trace_line is None
+
+
+@pytest.mark.parametrize(("check", "number"), [("messages == 5", 5), ("messages < 5", 4), ("messages <= 5", 5)])
+def test_the_first_tensor_too_many(check: str, number: int) -> None:
+    record = sample(pictures=0, frames=60)
+    trace = trace_of(record)
+    found = judged(record, f"channels.preview.{check}", trace)
+    assert found.seen_ns == record.channels["preview"].messages[number].produced_ns
+    assert told(found, trace).split()[1:4] == ["tensor", "preview", str(number)]
 
 
 def test_a_figure_of_no_one_moment_has_no_evidence() -> None:

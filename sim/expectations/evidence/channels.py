@@ -23,11 +23,15 @@ def of_channel(record: RunRecord, name: str, field: str, expression: Expression,
         return _worst(name, channel, field, expression, actual)
     if field == "interval_us":
         return _interval(name, channel, expression, actual, record.virtual_time_ns)
+    if field in ("delivered", "messages") and not is_least_worst(expression, actual):
+        return _surplus(name, channel, expression)
     if field in ("rate_hz", "delivered", "messages") and is_least_worst(expression, actual):
         return _silence(f"channel {name}", _taken(channel), record.virtual_time_ns)
     if field == "occupancy_max" and channel.steps():
         t_ns, level = max(channel.steps(), key=lambda step: (step[1], -step[0]))
-        return Evidence(f"{level} slots in use, for the first time at {_at(t_ns)}", t_ns, ("tensor",), told(name))
+        return Evidence(
+            f"{level} slot{'s' * (level != 1)} in use, for the first time at {_at(t_ns)}", t_ns, ("tensor",), told(name)
+        )
     if field in ("gaps", "lost", "sessions"):
         return _break(name, channel, field)
     return None
@@ -65,6 +69,16 @@ def _drop(name: str, channel: ChannelRecord, expression: Expression) -> Evidence
     t_ns = message.produced_ns if message.returned_ns is None else message.returned_ns
     said = f"drop {number + 1} of {len(drops)}: tensor {message.sequence}{_sample(message)} at {_at(t_ns)}"
     return Evidence(said, t_ns, ("revoked",) if channel.overflow == "drop_oldest" else (), told(name, message.sequence))
+
+
+def _surplus(name: str, channel: ChannelRecord, expression: Expression) -> Evidence | None:
+    """Return the first tensor that is one too many."""
+    value = expression.value
+    if not isinstance(value, float) or not 0 <= value < len(channel.messages):
+        return None
+    message = channel.messages[max(0, int(value) - (expression.operator == "<"))]
+    said = f"first beyond the limit: tensor {message.sequence}{_sample(message)} at {_at(message.produced_ns)}"
+    return Evidence(said, message.produced_ns, ("tensor",), told(name, message.sequence))
 
 
 def _allowed(expression: Expression, seen: int) -> int:
@@ -116,7 +130,8 @@ def _break(name: str, channel: ChannelRecord, field: str) -> Evidence:
     """Return when numbers were first missing or a ring was set up again, which only the trace tells."""
     if field == "gaps":
         return Evidence(f"numbers of {name} that were never seen: {channel.gaps}", None, ("lost",), told(name))
-    said = f"{name} was set up {channel.sessions} times; tensors under way as an end restarted: {channel.lost}"
+    often = "once" if channel.sessions == 1 else f"{channel.sessions} times"
+    said = f"{name} was set up {often}; tensors under way as an end restarted: {channel.lost}"
     return Evidence(said, None, ("session",), told(name))
 
 

@@ -1,4 +1,4 @@
-"""What shows that an expectation about a metric does not hold, where the metric knows it of one tensor."""
+"""What shows that an expectation about a metric does not hold: the tensor that was worst."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ _DIFFERENCE = re.compile(r"tensor (\d+) of (\w+)")
 
 
 def of_metric(record: RunRecord, name: str) -> Evidence | None:
-    """Return the first tensor that differs, of a metric that compares channels."""
+    """Return the worst answer; of a metric that compares channels, the first tensor that differs."""
+    worst = record.worst.get(name)
+    if worst is not None:
+        facts = (worst.channel,) if worst.sequence is None else (worst.channel, worst.sequence)
+        return Evidence(worst.text, worst.produced_ns, ("tensor",), told(*facts))
     figures = record.metrics.get(name)
     first = figures.get("first_difference") if isinstance(figures, dict) else None
     if not first:

@@ -33,6 +33,12 @@ _VECTORS = 64
 _BOOKKEEPING = 4096
 """Half of all writes go where rings have their indices: into the first bytes of a region."""
 
+_BYTES = 4
+"""That a round writes into each region."""
+
+_BATCHES = 50
+"""Rounds are done in so many parts: numpy executes the rounds of one together, region by region, then the doorbells."""
+
 _CONTROL_BYTES = 16 << 20
 _CONTROL_RINGS = (0, 12 << 20)
 """The control region holds two rings."""
@@ -61,6 +67,8 @@ class Hostile:
         self._attack: Callable[[], None] = getattr(self, attack)
         self._prepared: list[tuple[Bytes, NDArray[np.int64], Bytes]] = []
         if attack in ("regions", "channels"):
+            self._doorbells = _registers()
+            self._rung = [self._rings(rounds // _BATCHES) for _ in range(_BATCHES)]
             self._prepare([each for each in _regions() if attack == "regions" or each.size != _CONTROL_BYTES])
 
     def __call__(self, tensor: Tensor["uint8", 64]) -> Tensor["uint8", 64]:
@@ -79,19 +87,23 @@ class Hostile:
         if self._calls >= _FIRST_CALL + _CALLS:
             return
         count = self._rounds // _CALLS
-        for registers in _registers():
-            words = registers.view(np.uint32)
-            near = _HOST_PEER << 16 | self._random.integers(0, _VECTORS, count, np.uint32)
-            words[np.full(count, _DOORBELL)] = np.where(self._random.random(count) < 0.5, near, self._words(count))
+        registers = _registers()
+        for words in registers:
+            words[np.full(count, _DOORBELL)] = self._rings(count)
             words[self._random.integers(0, 8, count)] = self._words(count)
+        if self._calls == _FIRST_CALL + _CALLS - 1:
+            _report(f"{count * _CALLS} rounds, {len(registers)} doorbell devices")
 
     def regions(self) -> None:
-        """Write random bytes over all shared memory, the control region and the channels, and ring for each."""
-        registers = [each.view(np.uint32) for each in _registers()]
-        for memory, places, values in self._prepared:
-            memory[places] = values
-        for words in registers:
-            words[np.full(_VECTORS, _DOORBELL)] = _HOST_PEER << 16 | np.arange(_VECTORS, dtype=np.uint32)
+        """Each round: write random bytes into all shared memory, the control region and the channels, and ring."""
+        count = self._rounds // _BATCHES
+        for batch in range(_BATCHES):
+            some = slice(batch * count * _BYTES, (batch + 1) * count * _BYTES)
+            for memory, places, values in self._prepared:
+                memory[places[some]] = values[some]
+            for words in self._doorbells:
+                words[np.full(count, _DOORBELL)] = self._rung[batch]
+        _report(f"{count * _BATCHES} rounds, {len(self._prepared)} regions, {len(self._doorbells)} doorbell devices")
         while True:
             pass
 
@@ -156,12 +168,17 @@ class Hostile:
     def _prepare(self, regions: list[Bytes]) -> None:
         """Choose what is written where: each round a few bytes in each region."""
         for memory in regions:
-            count = 4 * self._rounds
+            count = _BYTES * self._rounds
             rings = self._random.choice(_CONTROL_RINGS if memory.size == _CONTROL_BYTES else (0,), count)
             near = rings + self._random.integers(0, min(_BOOKKEEPING, memory.size), count)
             anywhere = self._random.integers(0, memory.size, count)
             places = np.where(self._random.random(count) < 0.5, near, anywhere)
             self._prepared.append((memory, places, self._random.integers(0, 256, count, np.uint8)))
+
+    def _rings(self, count: int) -> NDArray[np.uint32]:
+        """Return what rings the host at every vector and beyond, and, every other time, anybody."""
+        near = _HOST_PEER << 16 | self._random.integers(0, _VECTORS, count, np.uint32)
+        return np.where(self._random.random(count) < 0.5, near, self._words(count)).astype(np.uint32)
 
     def _words(self, count: int) -> NDArray[np.uint32]:
         return self._random.integers(0, 1 << 32, count, np.uint32)
@@ -172,9 +189,17 @@ def _regions() -> list[Bytes]:
     return [each for each in _opened() if each.size == _CONTROL_BYTES] + _mapped("resource2")
 
 
-def _registers() -> list[Bytes]:
+def _registers() -> list[NDArray[np.uint32]]:
     """Return the registers of the doorbell device, as the agent has them, and of those that are only memory."""
-    return [each[:_REGISTER_BYTES] for each in _opened() if each.size == mmap.PAGESIZE] + _mapped("resource0")
+    found = [each for each in _opened() if each.size == mmap.PAGESIZE] + _mapped("resource0")
+    return [each[:_REGISTER_BYTES].view(np.uint32) for each in found]
+
+
+def _report(done: str) -> None:
+    """Say on the serial console what was done: the control region may be beyond use."""
+    file = os.open("/dev/ttyS0", os.O_WRONLY | os.O_NOCTTY)
+    os.write(file, f"hostile: {done}\n".encode())
+    os.close(file)
 
 
 def _opened() -> list[Bytes]:
