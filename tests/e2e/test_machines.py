@@ -16,11 +16,12 @@ from machines.qemu import binary, command
 from .debugger import Debugger, free_port
 from .microcontrollers import echoing, node
 from .simulator import HERE, ROOT, Finished, run
-from .test_repeatable import assert_same
+from .test_repeatable import assert_same, busy_loops
 
 pytestmark = [pytest.mark.guest, pytest.mark.slow]
 
 BOTH = ROOT / "scenarios" / "two_architectures.yaml"
+MULTICORE = ROOT / "scenarios" / "multicore.yaml"
 ONE_GUEST = f"""
 name: one_guest
 time: {{quantum: 1ms, duration: 200ms}}
@@ -76,7 +77,17 @@ def test_two_processors_work(machine: str, tmp_path: Path) -> None:
         assert first.err.splitlines()[-1].startswith("sim: 2 vcpus: QEMU 7.2")
         return
     assert "processors 2 used [0, 1]" in said(first)[0]
-    assert any("turns of its vCPUs" in note for note in first.figures["notes"]), "no digest is promised"
+    assert_same(first, run(tmp_path / "again", scenario, "200ms"))
+
+
+def test_processors_take_the_same_turns_beside_busy_loops(tmp_path: Path) -> None:
+    first = run(tmp_path / "first", MULTICORE, "300ms")
+    assert first.figures["metrics"]["same"]["equal"] == 1, first.err
+    with busy_loops(4):
+        for name in ("busy", "busier", "busiest"):
+            assert_same(first, run(tmp_path / name, MULTICORE, "300ms"))
+    cold = run(tmp_path / "cold", MULTICORE, "300ms", "--cold")
+    assert cold.figures["digest"] == first.figures["digest"]
 
 
 INIT = """#!/bin/busybox sh

@@ -77,7 +77,6 @@ def test_each_processor_is_woken_by_its_own_timer(smp: SmpMaker) -> None:
     assert {later - earlier for (earlier, _), (later, _) in zip(woken, woken[2:], strict=False)} == {PERIOD_NS}
 
 
-@pytest.mark.xfail(strict=False, reason="turns may depend on the host: docs/notes/0012-linux-on-arm.md")
 @pytest.mark.parametrize("flag", ["-DBUSY", "-DALONE", "-DHALT", "-DWAKE"])
 def test_sliced_runs_of_two_processors_repeat_under_load(smp: SmpMaker, flag: str) -> None:
     runs = [_random_grants(smp(flag))]
