@@ -19,10 +19,12 @@ SYMBOLS = [
     "icount_get_raw", "qemu_shutdown_requested_get", "qemu_get_cpu", "async_run_on_cpu", "bql_lock_impl", "bql_unlock",
     "current_cpu", "qemu_get_cpu", "cpu_stop_current", "qemu_wait_io_event_common", "cpu_resume",
     "process_queued_cpu_work", "all_cpu_threads_idle", "runstate_is_running", "icount_start_warp_timer",
-    "qemu_clock_run_timers", "qemu_shutdown_requested_get", "async_run_on_cpu",
-    "qemu_cpu_kick",
+    "qemu_clock_run_timers", "cpu_thread_is_idle",
+    "qemu_get_cpu", "all_cpu_threads_idle", "runstate_is_running", "qemu_shutdown_requested_get",
+    "icount_start_warp_timer", "qemu_clock_run_timers", "async_run_on_cpu", "bql_lock_impl", "bql_unlock",
+    "qemu_add_vm_change_state_handler",
 ]  # fmt: skip
-SLEEP_SYMBOLS = [
+WAIT_SYMBOLS = [
     "qemu_get_cpu", "icount_update", "qemu_plugin_tb_n_insns", "qemu_plugin_tb_get_insn", "qemu_plugin_insn_size",
     "qemu_plugin_insn_haddr", "qemu_plugin_register_vcpu_insn_exec_cb",
 ]  # fmt: skip
@@ -109,7 +111,7 @@ def test_a_qemu_without_symbols_lacks_something(tmp_path: Path, api: int) -> Non
     assert isinstance(explained, EnvironmentLacks)
     assert "guest: lockstep: this QEMU lacks the symbol qemu_clock_get_ns" in str(explained)
     said = (tmp_path / "messages.log").read_text()
-    assert [line.rsplit(" ", 1)[1] for line in said.splitlines()] == [*SYMBOLS, *SLEEP_SYMBOLS]
+    assert [line.rsplit(" ", 1)[1] for line in said.splitlines()] == [*SYMBOLS, *WAIT_SYMBOLS]
 
 
 @pytest.mark.parametrize("api", [1, 2])
@@ -120,7 +122,7 @@ def test_a_microcontroller_needs_more_symbols(tmp_path: Path, api: int) -> None:
     assert isinstance(process.explain(FAILURE), EnvironmentLacks)
     lines = (tmp_path / "messages.log").read_text().splitlines()
     lacking = [line.rsplit(" ", 1)[1] for line in lines]
-    assert lacking == [*SYMBOLS, *MCU_SYMBOLS[api], *SLEEP_SYMBOLS]
+    assert lacking == [*SYMBOLS, *MCU_SYMBOLS[api], *WAIT_SYMBOLS]
 
 
 @pytest.mark.parametrize(
