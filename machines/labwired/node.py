@@ -128,9 +128,7 @@ class Node:
         except RuntimeError as error:  # the emulator cannot go on
             failure = f"its firmware stopped labwired: {error}"
         self._mirror.pull()
-        with contextlib.suppress(
-            OSError
-        ):  # a console that has reached its limit stays as it is, and the firmware runs on
+        with contextlib.suppress(OSError):  # a console at its limit stays as it is, and the firmware runs on
             os.write(self._setup.console_fd, self._sim.read_uart_bytes())
         if failure:
             return _failure(failure)
