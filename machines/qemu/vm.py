@@ -125,7 +125,7 @@ class VirtualMachine:
             monitor_fd=self._monitor.qemu_fd,
             doorbell_fd=self._doorbells.device_fd,
             region_fds=tuple(region.fd for region in self._regions),
-            console=self.console,
+            console=self.console.absolute(),  # libvirt starts QEMU elsewhere
             snapshot_fd=snapshot_fd,
             gdb_port=self.gdb_port,
         )

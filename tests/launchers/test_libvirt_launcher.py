@@ -41,10 +41,10 @@ class Simulator:
     def __init__(self, daemon: Daemon, folder: Path, *arguments: str, launcher: str = "libvirt") -> None:
         self.folder = folder / "out"
         self._errors = folder / f"{launcher}.stderr"
-        line = [*daemon.prefix, SIM, "run", RELAY, "--launcher", launcher, "--out", self.folder, "--json", *arguments]
+        line = [*daemon.prefix, SIM, "run", RELAY, "--launcher", launcher, "--out", "out", "--json", *arguments]
         with self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [str(word) for word in line], cwd=ROOT, env=daemon.environment, stdin=subprocess.DEVNULL,
+                [str(word) for word in line], cwd=folder, env=daemon.environment, stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, stderr=errors,
             )  # fmt: skip
 
