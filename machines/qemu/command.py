@@ -120,7 +120,9 @@ def arguments(machine: GuestMachine, image: GuestImage, binary: QemuBinary, atta
 
     The machine starts paused: QMP `cont` lets it go. See `docs/notes` for why each option is needed for repeatability.
     """
-    plugin = ["-plugin", f"{attached.plugin},socket={attached.lockstep_fd},parent={attached.parent}"]
+    lockstep: list[str] = []
+    if attached.plugin is not None:
+        lockstep = ["-plugin", f"{quoted(attached.plugin)},socket={attached.lockstep_fd},parent={attached.parent}"]
     line = [
         *_platform(machine, binary),
         *_boot(image),
@@ -128,7 +130,7 @@ def arguments(machine: GuestMachine, image: GuestImage, binary: QemuBinary, atta
         *_console(attached),
         *_doorbells(machine, attached),
         *_regions(machine, attached),
-        *(plugin if attached.plugin is not None else []),
+        *lockstep,
         *SANDBOX,
         *gdb_arguments(attached.gdb_port),
         "-S",
@@ -136,6 +138,11 @@ def arguments(machine: GuestMachine, image: GuestImage, binary: QemuBinary, atta
     if attached.snapshot_fd is not None:
         line += ["-incoming", f"fd:{attached.snapshot_fd}"]
     return line
+
+
+def quoted(path: Path) -> str:
+    """Return a path for use within an option, where a comma would end it."""
+    return str(path).replace(",", ",,")
 
 
 def demand(machine: GuestMachine, binary: QemuBinary) -> None:
@@ -202,14 +209,14 @@ def _boot(image: GuestImage) -> list[str]:
 def _root(image: GuestImage) -> list[str]:
     if image.root is None:
         return []
-    file = f"mem-path={image.root},size={image.root_bytes},align={ROOT_ALIGNMENT},readonly=on"
+    file = f"mem-path={quoted(image.root)},size={image.root_bytes},align={ROOT_ALIGNMENT},readonly=on"
     device = f"virtio-pmem-pci,memdev=root,addr={ROOT_SLOT:02x}.0"
     return ["-object", f"memory-backend-file,id=root,share=on,{file}", "-device", device]
 
 
 def _console(attached: Attachments) -> list[str]:
     return [
-        "-chardev", f"file,id=console,path={attached.console}", "-serial", "chardev:console",
+        "-chardev", f"file,id=console,path={quoted(attached.console)}", "-serial", "chardev:console",
         "-chardev", f"socket,id=monitor,fd={attached.monitor_fd}", "-mon", "chardev=monitor,mode=control",
     ]  # fmt: skip
 

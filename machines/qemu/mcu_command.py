@@ -9,6 +9,7 @@ from pathlib import Path
 from machines.boards import McuBackend
 from machines.mcu.control import COUNTER_OFFSET
 from machines.qemu.binary import QemuBinary, Target
+from machines.qemu.command import quoted
 from machines.qemu.debugger import gdb_arguments
 from machines.qemu.limits import SANDBOX
 
@@ -79,8 +80,8 @@ def arguments(machine: McuMachine, binary: QemuBinary, attached: McuAttachments)
         "-icount", f"shift={machine.shift},sleep=off",
         "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",
         *_load(machine),
-        "-chardev", f"file,id=console,path={_quoted(attached.console)}", *_console(machine.entry),
-        "-plugin", ",".join([_quoted(attached.plugin), *_plugin(machine, attached)]),
+        "-chardev", f"file,id=console,path={quoted(attached.console)}", *_console(machine.entry),
+        "-plugin", ",".join([quoted(attached.plugin), *_plugin(machine, attached)]),
         *SANDBOX,
         *gdb_arguments(attached.gdb_port),
         *(["-S"] if attached.gdb_port is not None else []),
@@ -100,7 +101,7 @@ def _load(machine: McuMachine) -> list[str]:
     if target(machine.entry) == "arm":
         return ["-kernel", str(machine.elf)]
     bios = ["-bios", "none"] if target(machine.entry) == "riscv32" else []
-    return [*bios, "-device", f"loader,file={_quoted(machine.elf)},cpu-num=0"]
+    return [*bios, "-device", f"loader,file={quoted(machine.elf)},cpu-num=0"]
 
 
 def _console(entry: McuBackend) -> list[str]:
@@ -108,11 +109,6 @@ def _console(entry: McuBackend) -> list[str]:
     if target(entry) == "xtensa":
         return ["-device", "pci-serial,chardev=console,addr=1"]
     return ["-serial", "chardev:console"]
-
-
-def _quoted(path: Path) -> str:
-    """A path within an option, where a comma would end it."""
-    return str(path).replace(",", ",,")
 
 
 def _plugin(machine: McuMachine, attached: McuAttachments) -> list[str]:

@@ -149,3 +149,10 @@ def test_processors_take_turns_and_old_qemu_has_one_on_x86(image: GuestImage) ->
 def test_a_debugger_may_come_from_this_computer_only(image: GuestImage) -> None:
     assert option(arguments(MACHINE, image, OLD, replace(ATTACHED, gdb_port=4711)), "-gdb") == ["tcp:127.0.0.1:4711"]
     assert "-gdb" not in arguments(MACHINE, image, OLD, ATTACHED)
+
+
+def test_a_comma_in_a_path_ends_no_option(image: GuestImage) -> None:
+    attached = replace(ATTACHED, console=Path("/a,b/guest.console.log"), plugin=Path("/c,d/lockstep.so"))
+    line = arguments(MACHINE, image, OLD, attached)
+    assert "file,id=console,path=/a,,b/guest.console.log" in line
+    assert option(line, "-plugin")[0].startswith("/c,,d/lockstep.so,socket=")
