@@ -49,6 +49,8 @@ static struct timer turn = {.callback = on_turn};
 static bool suspended;
 static int holder;
 static uint64_t end_ns; /* of the holder's turn */
+static bool spun;       /* the holder did, and passed its turn on */
+static bool alone;      /* to nobody: all others sleep, so it may spin to the end of the turn */
 
 bool turns_bind(void)
 {
@@ -116,6 +118,8 @@ static void on_turn(void *opaque)
     }
     if (next != holder || timer_now() >= end_ns)
         end_ns = timer_now() + turn_ns(timer_now());
+    alone = spun && next == holder;
+    spun = false;
     holder = next;
     processors_stop_but(holder);
     timer_arm(&turn, end_ns);
@@ -159,13 +163,14 @@ static void end_turn(void *cpu, uint64_t data)
     (void)data;
     if (suspended)
         return;
+    spun = true;
     end_ns = timer_now();
     timer_arm(&turn, end_ns);
 }
 
 void turns_pass_on(void)
 {
-    if (several())
+    if (several() && !alone)
         qemu.run_on_cpu(qemu.get_cpu(0), end_turn, 0);
 }
 
