@@ -191,7 +191,7 @@ def _elf(context: Context, node: str, partition: McuPartition, elf: File) -> Non
 
 
 def _regions(context: Context, node: str) -> Iterator[int]:
-    """Yield the size of the region of each channel end on a partition; those that are too large are reported already."""
+    """Yield what is mapped for each channel end on a partition; a channel that is too large is reported already."""
     for name, ends in context.ends.items():
         channel = context.scenario.channels[name]
         for end in ends:
