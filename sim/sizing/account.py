@@ -128,19 +128,19 @@ class Account:
 
     @property
     def memory_share(self) -> float | None:
-        """Share of the machine's memory that guests and rings take; None where that is unlimited."""
-        return None if self.host_bytes is None else (self.guests_bytes + self.shared_bytes) / self.host_bytes
+        """Share of the machine's memory that guests and rings take; None where that is unlimited, or nothing."""
+        return (self.guests_bytes + self.shared_bytes) / self.host_bytes if self.host_bytes else None
 
     @property
     def shortages(self) -> tuple[str, ...]:
         """What is not enough, a line each; none where all fits."""
         found = []
-        if self.memory_share is not None and self.memory_share > 1:
-            need, has = self.guests_bytes + self.shared_bytes, self.host_bytes
+        need, has = self.guests_bytes + self.shared_bytes, self.host_bytes
+        if has is not None and need > has:
             found.append(f"host: guests and rings need {need:,} bytes, its memory has {has:,}")
         if self.bandwidth_share is not None and self.bandwidth_share > 1:
-            need, has = round(self.bandwidth_used_bytes_per_s), self.bandwidth_bytes_per_s
-            found.append(f"host: tensors need {need:,} bytes per second, its memory carries {has:,}")
+            used, carried = self.bandwidth_used_bytes_per_s, self.bandwidth_bytes_per_s
+            found.append(f"host: tensors need {used:,.0f} bytes per second, its memory carries {carried:,}")
         for name, each in self.partitions.items():
             if each.carve_out > each.carve_out_available:
                 window = f"its window has {each.carve_out_available:,}"

@@ -233,5 +233,14 @@ def test_what_is_not_enough_is_told() -> None:
     )
 
 
+def test_a_host_without_memory(ivi: Scenario) -> None:
+    """Microcontrollers without channels need none of it, so such a scenario loads."""
+    nothing = ivi.model_copy(update={"host": ivi.host.model_copy(update={"memory_bytes": 0})})
+    found = account(nothing, plan_with_rings(ivi))
+    assert found.memory_share is None and "its memory has 0" in found.shortages[0]
+    alone = replace(found, guests_bytes=0, shared_bytes=0)
+    assert (alone.memory_share, alone.shortages) == (None, ())
+
+
 def test_a_point_of_a_sweep_makes_no_layout_twice() -> None:
     assert region("again", 4, 921_600) is region("again", 4, 921_600)
