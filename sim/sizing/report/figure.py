@@ -32,11 +32,13 @@ class Choice:
 
     Attributes:
         label: what is chosen.
-        options: names; the first is shown at first.
+        options: names.
+        first: the one that is shown at first.
     """
 
     label: str
     options: tuple[str, ...]
+    first: str = ""
 
 
 @dataclass(frozen=True, slots=True)

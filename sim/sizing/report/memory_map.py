@@ -63,7 +63,7 @@ def to_one_scale(account: Account, before: Account) -> Figure:
 def to_own_scale(account: Account) -> Figure:
     """Return every region on a scale of its own: the share that each part has of it."""
     data = _bars(account, lambda part, region: 100 * part / region.mapping)
-    layout = _rows(account, {"title": {"text": "share of the region"}, "range": [0, 100], "ticksuffix": " %"})
+    layout = _rows(account, {"title": {"text": "share of the region"}, "range": [0, 100.5], "dtick": 20, "ticksuffix": " %"})
     return Figure(
         "memory-shares", "Each region on a scale of its own",
         "share that payloads, tables, padding and rounding have of each region",

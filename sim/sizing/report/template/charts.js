@@ -41,11 +41,13 @@
     legend: { orientation: "h", x: 0, y: 1, xanchor: "left", yanchor: "bottom", font: { color: "$soft", size: 12 } },
   };
 
+  // Pictures of one group share their lists to choose from; any other has its own.
+  function group(part) { return part.closest("[data-group]") || part.closest("figure"); }
+
   function chosen(place) {
     const spec = figures[place.dataset.figure];
     if (!spec.variants) return spec;
-    const card = place.closest("figure");
-    const key = [...card.querySelectorAll("select")].map((one) => one.value).join("|");
+    const key = [...group(place).querySelectorAll("select")].map((one) => one.value).join("|");
     return spec.variants[key] || spec;
   }
 
@@ -79,8 +81,8 @@
   }
   next();
 
-  for (const select of document.querySelectorAll("figure select")) {
-    select.addEventListener("change", () => draw(select.closest("figure").querySelector(".plot")));
+  for (const select of document.querySelectorAll("[data-group] select, figure select")) {
+    select.addEventListener("change", () => group(select).querySelectorAll(".plot").forEach((place) => draw(place)));
   }
   function redraw(width) {
     for (const place of places) draw(place, width && (place.closest(".cards") ? paper.half : paper.wide));
