@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from sim.sizing.sweep.result import SweepResult
     from sim.sizing.timing import Timing
 
-_MEASURED = "measured"
-"""Folder of the run that execution times were taken from, within that of the sweep."""
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -205,8 +202,9 @@ class _Sweep:
         """Return execution times; those that an earlier call measured for this folder are taken again."""
         from sim.sizing import timing
         from sim.sizing.source import timing_of
+        from sim.sizing.sweep.folder import MEASURED
 
-        measured = self.folder / _MEASURED
+        measured = self.folder / MEASURED
         there = (measured / timing.FILE).is_file()
         run = self._measure if not there else lambda: measured
         return timing_of(self.scenario, self.options.file, self.options.from_run, run)
@@ -214,8 +212,9 @@ class _Sweep:
     def _measure(self) -> Path:
         """Run the scenario as it is and return the folder of its report."""
         from sim.commands.execution import execute, progress_of
+        from sim.sizing.sweep.folder import MEASURED
 
-        folder = self.folder / _MEASURED
+        folder = self.folder / MEASURED
         (folder / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
         with progress_of(self.scenario, False, False) as shown:
             shown.phase("measuring execution times")

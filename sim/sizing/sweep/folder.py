@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     import pyarrow
 
 MANIFEST, PARTS, PARQUET, CSV = "manifest.json", "parts", "sweep.parquet", "sweep.csv"
+MEASURED = "measured"
+"""Folder of the run that execution times were taken from."""
+
 FORMAT = 1
+_WITHOUT_ANSWERS = ("logs", PARTS, MEASURED, ".running")
+"""What may be there when a sweep was ended before its first answer."""
+
 _INSTEAD = "name another --out, or remove this one"
 
 
@@ -140,7 +146,7 @@ def check(path: Path, facts: Mapping[str, str]) -> None:
     if path.exists() and not path.is_dir():
         raise SizingError(f"{path}: is a file; name a folder")
     if not (path / MANIFEST).exists():
-        if path.is_dir() and any(file.name not in ("logs", PARTS, ".running") for file in path.iterdir()):
+        if path.is_dir() and any(file.name not in _WITHOUT_ANSWERS for file in path.iterdir()):
             raise SizingError(f"{path}: has other files in it, and no sweep; name another --out")
         return
     found = manifest(path)

@@ -30,7 +30,7 @@ def _table(result: SweepResult) -> list[str]:
     """Return the first rows of the front, by memory."""
     points = [int(point) for point in result.pareto.nonzero()[0]]
     columns = {name: result.column(name) for name in OBJECTIVES}
-    points.sort(key=lambda point: tuple(_last(columns[name][point]) for name in OBJECTIVES))
+    points.sort(key=lambda point: tuple(_last(float(columns[name][point])) for name in OBJECTIVES))
     heads = [*(axis.name for axis in result.axes), "memory", "p99 age", "dropped"]
     rows = [heads]
     for point in points[:ROWS]:
@@ -45,7 +45,7 @@ def _table(result: SweepResult) -> list[str]:
 
 
 def _last(value: float) -> float:
-    return math.inf if math.isnan(value) else float(value)
+    return math.inf if math.isnan(value) else value
 
 
 def _plain(value: int | float | str, unit: str) -> str:

@@ -52,7 +52,7 @@ class Ray:
 
     def _collected(self, ray: Any, question: Question, tasks: Sequence[Task]) -> Generator[Answer, None, None]:
         answered, shared = ray.remote(_answer), ray.put(question)
-        waiting, busy = list(reversed(tasks)), []
+        waiting, busy = list(reversed(tasks)), list[Any]()
         while waiting or busy:
             while waiting and len(busy) < _AHEAD * self._jobs:
                 busy.append(answered.remote(shared, waiting.pop()))
