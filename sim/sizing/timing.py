@@ -141,7 +141,7 @@ def read(folder: Path) -> Timing:
     file = folder / FILE
     try:
         text = file.read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         what = f"has no {FILE}" if folder.is_dir() else "is no folder"
         raise SizingError(f"{folder} {what}; name the folder of a `sim run` in virtual time") from None
     except UnicodeDecodeError:
