@@ -194,10 +194,12 @@ def _thinned(times: Sequence[tuple[int, ...]]) -> Sequence[tuple[int, ...]]:
 
 
 def _opened(scenario: Scenario, legs: Sequence[Leg], record: RunRecord) -> dict[str, int]:
-    """Return when each ring could first be sent into by its device; 0 where the first sample went at once."""
+    """Return when each ring could first be sent into by its sensor; 0 where the first sample went at once."""
+    answering = {channel.target.node for channel in scenario.channels.values()}  # accelerators send when they are fed
+    sensors = scenario.devices.keys() - answering
     opened = {}
     for leg in legs:
-        if leg.source.participant not in scenario.devices:
+        if leg.source.participant not in sensors:
             continue
         first = next((each for each in record.channels[leg.name].messages if not refused(each)), None)
         opened[leg.name] = 0

@@ -187,3 +187,38 @@ def test_a_run_of_another_scenario_is_refused(scenario: Scenario, tmp_path: Path
     replace(whole, services=services).write(tmp_path)
     with pytest.raises(SizingError, match=r"outputs of back\.draw: it lacks picture"):
         timing_of(scenario, FILE, tmp_path, never)
+
+
+TIMES = {"front.services.detect": "2ms", "far.services.monitor": "300us", "back.services.draw": "1ms"}
+
+
+def declaring(tmp_path: Path, *names: str) -> Scenario:
+    """Return the scenario with the declared times of some services."""
+    scenario_in(tmp_path)
+    return load(tmp_path / FILE, {f"partitions.{name}.time": TIMES[name] for name in names})
+
+
+def test_declared_times_need_no_run(tmp_path: Path) -> None:
+    scenario = declaring(tmp_path, *TIMES)
+    found = timing_of(scenario, FILE, None, never)
+    detect = ServiceTiming(("boxes", "copy", "view"), (2_000_000,), ((2_000_000,) * 3,), source="declared")
+    assert found.services["front.detect"] == detect
+    assert found.origin == "declared in by_hand.yaml"
+    assert plan_of(scenario, found).nodes[1].services[0].calls.hold_ns.tolist() == [300_000]
+
+
+def test_a_declared_time_goes_before_a_measured_one_unless_a_run_is_named(tmp_path: Path) -> None:
+    scenario = declaring(tmp_path, "back.services.draw")
+    timing(scenario).write(tmp_path)
+    made = timing_of(scenario, FILE, None, lambda: tmp_path)
+    assert made.services["back.draw"].hold_ns == (1_000_000,)
+    assert made.services["front.detect"].source == "measured"
+    assert made.origin == f"measured in {tmp_path}, declared for back.draw"
+    assert timing_of(scenario, FILE, tmp_path, never).services["back.draw"].hold_ns == (70,)
+
+
+def test_a_declared_time_stands_for_what_was_never_called(tmp_path: Path) -> None:
+    scenario = declaring(tmp_path, "back.services.draw")
+    whole = timing(scenario)
+    replace(whole, services={**whole.services, "back.draw": ServiceTiming(("picture",), (), ())}).write(tmp_path)
+    assert timing_of(scenario, FILE, tmp_path, never).services["back.draw"].hold_ns == (1_000_000,)
