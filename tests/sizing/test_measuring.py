@@ -116,6 +116,18 @@ def test_waiting_for_room_is_no_execution(scenario: Scenario, hand: Hand) -> Non
     assert any("1 of 3 calls had to wait for room" in note for note in timing.notes)
 
 
+def test_what_was_sent_before_waiting_tells_how_long_the_call_took(scenario: Scenario, hand: Hand) -> None:
+    blocked(hand)
+    hand.ring("boxes", 18_000, "back", "front")
+    hand.send("view", 0, 1_040)
+    hand.send("view", 1, 2_105)
+    hand.send("view", 2, 3_365)  # 200 us later than in the call before
+    found = measure(scenario, hand.record).services["front.detect"]
+    assert found.hold_ns == in_us(1_020, 1_010, 1_210)
+    assert [each[2] for each in found.offsets_ns] == list(in_us(1_010, 1_005, 1_205))
+    assert [each[0] for each in found.offsets_ns] == list(in_us(1_000, 1_000, 1_200))
+
+
 def test_a_full_ring_that_nobody_waited_for_is_none(scenario: Scenario, hand: Hand) -> None:
     """The slot became free while the service computed, so it did not ask for a doorbell."""
     blocked(hand)
@@ -152,6 +164,15 @@ def test_wake_is_from_the_doorbell_and_gap_from_the_end_of_a_call(scenario: Scen
     hand.send("frames", 3, 30_000, 30_060, 31_000)
     found = measure(scenario, hand.record).services["front.detect"]
     assert (found.wake_ns, found.gap_ns) == in_us(40, 25)
+
+
+def test_the_next_call_tells_the_gap_rather_than_a_sampled_tensor(scenario: Scenario, hand: Hand) -> None:
+    hand.send("boxes", 0, 1_000, 2_040, 9_000)
+    hand.send("view", 0, 1_050, 2_050, 9_010)
+    hand.send("status", 0, 5_500, 9_020, 9_900)
+    hand.send("boxes", 1, 6_000, 9_050, 9_800)
+    hand.send("view", 1, 6_050, 9_060, 9_810)
+    assert measure(scenario, hand.record).services["back.draw"].gap_ns == 50 * US
 
 
 def test_a_sampled_tensor_tells_the_gap_as_well(scenario: Scenario, hand: Hand) -> None:
