@@ -120,7 +120,7 @@ def _requiring(required: Sequence[Taken]) -> Iterator[Call]:
     first, others = required[0], required[1:]
     for given, message in zip(first.inputs, first.messages, strict=True):
         end_ns = message.returned_ns
-        if end_ns is None:
+        if end_ns is None or end_ns < given.taken_ns:  # a guest may claim any time that has been
             continue
         inputs = [given]
         for ring in others:
