@@ -1,8 +1,8 @@
 """Fuses what perception finds on twelve cameras around a vehicle into one list of objects with their bearing.
 
-Perception sends one grid a camera, camera 0 to 11 in turn: for each cell how likely a plate is there (the output `plate` of
-plates_int8.tflite). Cameras look 30 degrees apart and see a little more than that, so what stands where two of them
-look is found twice, and becomes one object.
+Perception sends one grid a camera, camera 0 to 11 in turn: for each cell how likely a plate is there (the output
+`plate` of plates_int8.tflite). Cameras look 30 degrees apart and see a little more than that, so what stands where two
+of them look is found twice, and becomes one object.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Fusion:
             Rows (bearing in degrees from 0, height in the picture 0..1, probability, camera), most probable first, then
             zeros; None before the last camera.
         """
-        self._found += [(*cell, self._camera) for cell in self._cells(plate[0, :, :, 0])]
+        self._found += [(*cell, self._camera) for cell in self._cells(np.asarray(plate)[0, :, :, 0])]
         self._camera = (self._camera + 1) % CAMERAS
         if self._camera:
             return None
@@ -75,7 +75,7 @@ class Fusion:
         return found
 
     def _merged(self) -> list[tuple[float, float, float, int]]:
-        """Return the objects, most probable first; what lies in nearly the same direction as one of them is that one."""
+        """Return the objects, most probable first; what lies in nearly the same direction as one is that one."""
         objects: list[tuple[float, float, float, int]] = []
         for each in sorted(self._found, key=lambda found: (-found[2], found[0])):
             apart = [abs((each[0] - other[0] + 180.0) % 360.0 - 180.0) for other in objects]

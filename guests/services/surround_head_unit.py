@@ -26,9 +26,10 @@ def draw(objects: Tensor["float32", 24, 4], mosaic: Tensor["uint8", 180, 320]) -
     Returns:
         RGB
     """
-    picture = np.empty((*mosaic.shape, 3), np.uint8)
-    picture[:] = mosaic[:, :, None]
-    for bearing, height, probability, camera in objects.tolist():
+    grey = np.asarray(mosaic)
+    picture = np.empty((*grey.shape, 3), np.uint8)
+    picture[:] = grey[:, :, None]
+    for bearing, height, probability, camera in np.asarray(objects).tolist():
         if not 0.0 < probability <= 1.0 or not 0 <= camera < 12:
             continue
         aside = (bearing - camera * APART + 180.0) % 360.0 - 180.0

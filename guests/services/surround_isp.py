@@ -1,4 +1,4 @@
-"""The image signal processor of a surround view: twelve cameras' pictures become small views for perception and a mosaic.
+"""The image signal processor of a surround view: makes small views for perception, and a mosaic, of twelve pictures.
 
 It looks at the luma of NV12 pictures only, and takes one pixel of many, so that emulation is bearable; a real one would
 average and correct the lens.
@@ -58,7 +58,7 @@ def stretch() -> np.ndarray:
 STRETCH = stretch()
 
 
-def process(frames: list[np.ndarray]) -> Outputs:
+def process(*frames: np.ndarray) -> Outputs:
     """Make views and mosaic.
 
     Parameters:
@@ -72,50 +72,42 @@ def process(frames: list[np.ndarray]) -> Outputs:
         views.append((grey ^ 0x80).view(np.int8)[None, :, :, None])
         top, left = number // ACROSS * (ROWS // SHRUNK), number % ACROSS * (COLUMNS // SHRUNK)
         mosaic[top : top + ROWS // SHRUNK, left : left + COLUMNS // SHRUNK] = grey[::SHRUNK, ::SHRUNK]
-    return Outputs(*views, mosaic=mosaic)
+    return Outputs(*[*views, mosaic])
 
 
-class FullIsp:
-    """For cameras of 1920x1080."""
-
-    def __call__(
-        self,
-        camera_0: Full,
-        camera_1: Full,
-        camera_2: Full,
-        camera_3: Full,
-        camera_4: Full,
-        camera_5: Full,
-        camera_6: Full,
-        camera_7: Full,
-        camera_8: Full,
-        camera_9: Full,
-        camera_10: Full,
-        camera_11: Full,
-    ) -> Outputs:
-        """Make views and mosaic of twelve pictures in NV12."""
-        front = [camera_0, camera_1, camera_2, camera_3, camera_4, camera_5]
-        return process([*front, camera_6, camera_7, camera_8, camera_9, camera_10, camera_11])
+def full(
+    camera_0: Full,
+    camera_1: Full,
+    camera_2: Full,
+    camera_3: Full,
+    camera_4: Full,
+    camera_5: Full,
+    camera_6: Full,
+    camera_7: Full,
+    camera_8: Full,
+    camera_9: Full,
+    camera_10: Full,
+    camera_11: Full,
+) -> Outputs:
+    """Make views and mosaic of twelve pictures in NV12, 1920x1080 each."""
+    first = camera_0, camera_1, camera_2, camera_3, camera_4, camera_5
+    return process(*first, camera_6, camera_7, camera_8, camera_9, camera_10, camera_11)
 
 
-class SmallIsp:
-    """For cameras of 160x120."""
-
-    def __call__(
-        self,
-        camera_0: Small,
-        camera_1: Small,
-        camera_2: Small,
-        camera_3: Small,
-        camera_4: Small,
-        camera_5: Small,
-        camera_6: Small,
-        camera_7: Small,
-        camera_8: Small,
-        camera_9: Small,
-        camera_10: Small,
-        camera_11: Small,
-    ) -> Outputs:
-        """Make views and mosaic of twelve pictures in NV12."""
-        front = [camera_0, camera_1, camera_2, camera_3, camera_4, camera_5]
-        return process([*front, camera_6, camera_7, camera_8, camera_9, camera_10, camera_11])
+def small(
+    camera_0: Small,
+    camera_1: Small,
+    camera_2: Small,
+    camera_3: Small,
+    camera_4: Small,
+    camera_5: Small,
+    camera_6: Small,
+    camera_7: Small,
+    camera_8: Small,
+    camera_9: Small,
+    camera_10: Small,
+    camera_11: Small,
+) -> Outputs:
+    """Make views and mosaic of twelve pictures in NV12, 160x120 each."""
+    first = camera_0, camera_1, camera_2, camera_3, camera_4, camera_5
+    return process(*first, camera_6, camera_7, camera_8, camera_9, camera_10, camera_11)

@@ -21,8 +21,9 @@ from virtio_shm import TensorSpec
 def _camera(name: str, device: devices.Camera, seed: int) -> NativeDevice:
     tensor = device.tensor
     source = device.source if isinstance(device.source, str) else str(device.source.path)
+    own = seed if device.seed is None else device.seed
     try:
-        camera = Camera(name, source, device.size, device.rate_fps, device.format, device.jitter_ns, seed)
+        camera = Camera(name, source, device.size, device.rate_fps, device.format, device.jitter_ns, own)
     except ModuleNotFoundError as error:
         raise EnvironmentLacks(f"{name}: {error}") from error
     except (OSError, ValueError) as error:

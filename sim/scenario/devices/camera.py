@@ -58,6 +58,12 @@ class Camera(DeviceBase):
         description="Largest delay of a picture, drawn from the seed; below the time between pictures.",
     )
     count: int | None = Field(default=None, ge=1, description="Stops after this many pictures; never if left out.")
+    seed: int | None = Field(
+        default=None,
+        ge=0,
+        lt=1 << 32,
+        description="Of `plates` and jitter, so that cameras see different drives; the scenario's if left out.",
+    )
 
     @property
     def tensor(self) -> TensorType:
