@@ -43,11 +43,12 @@ def _layer(number: int, step: Step, arena: Arena) -> Layer:
     read = step.reads[0]
     channels_in, channels_out = _channels(operator, read, output)
     kernel, stride, dilation = _window(operator)
+    constants = [each for each in operator.inputs if each is not None and each.data is not None]
     return Layer(
         index=operator.index,
         operator=operator.name,
         macs=step.macs,
-        weight_bytes=sum(each.bytes for each in operator.inputs if each is not None and each.data is not None),
+        weight_bytes=sum(each.bytes for each in constants) if step.kernel is not None else 0,
         input_bytes=sum(tensor.bytes for tensor in step.reads),
         output_bytes=output.bytes,
         live_bytes=sum(block.bytes for block in arena.blocks if block.tensors and block.alive(number)),
