@@ -55,6 +55,7 @@ class AcceleratorDevice(NativeDevice):
         job_ns: how long a job takes.
 
     Attributes:
+        job_ns: how long a job takes.
         jobs: that were begun.
         busy_ns: time of all of them; the last one counts whole, even if the run ended before it.
     """
@@ -65,7 +66,7 @@ class AcceleratorDevice(NativeDevice):
         self.busy_ns = 0
         self._infer = infer
         self._outputs = dict(outputs)
-        self._job_ns = job_ns
+        self.job_ns = job_ns
         self._ports: dict[int, str] = {}
         self._next: dict[int, Frame] = {}
         self._job: _Job | None = None
@@ -120,11 +121,11 @@ class AcceleratorDevice(NativeDevice):
     def _begin(self, vector: int) -> None:
         frame = self._next.pop(vector)
         results: Sequence[NDArray[Any]] = self._infer(frame.array)
-        end_ns = max(self._free_ns, frame.produced_ns) + self._job_ns
+        end_ns = max(self._free_ns, frame.produced_ns) + self.job_ns
         named = dict(zip(self._outputs, results, strict=True))
         self._job = _Job(vector, frame, end_ns, named, set(self._ports))
         self.jobs += 1
-        self.busy_ns += self._job_ns
+        self.busy_ns += self.job_ns
 
     def _serve(self, vector: int, end: ChannelEnd) -> bool:
         return self._deliver(vector, end) if isinstance(end, Producer) else self._take(vector, end)

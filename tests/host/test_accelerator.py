@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,11 @@ from numpy.typing import NDArray
 from machines.memory import SharedRegion
 from machines.native.accelerator import AcceleratorDevice
 from machines.participant import NEVER_NS
+from sim.host.conclusion import conclude_devices
+from sim.host.devices import make_device
+from sim.report.record import DeviceRecord, RunRecord
+from sim.report.result import result
+from sim.scenario.devices import Accelerator
 from virtio_shm import Consumer, Layout, Producer, TensorSpec
 
 from .participants import MS
@@ -255,3 +261,70 @@ def test_starts_and_ends_are_those_of_one_server(sent: list[tuple[int, int]], jo
         free_ns = max(free_ns, arrivals[number][0]) + job_ns
         expected.append((number, max(quantum, -(-free_ns // quantum) * quantum)))
     assert [(number, at_ns) for number, _, at_ns in got] == expected
+
+
+def _again(bench: Bench, now_ns: int) -> None:
+    for _ in range(4):
+        for end in (*bench.sources, *bench.sinks):
+            end.poll_ready()
+        bench.act(now_ns)
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_a_sender_that_starts_again_loses_what_it_had_sent_and_goes_on(inputs: int) -> None:
+    bench = ready(3 * MS, inputs)
+    for source in range(inputs):
+        bench.send(1 + source, 0, source)
+    bench.act(1 * MS)
+    bench.now_ns = 2 * MS
+    bench.sources[0].restart()
+    _again(bench, 2 * MS)
+    bench.act(4 * MS)
+    bench.act(8 * MS)
+    assert bench.send(9, 8 * MS)
+    bench.act(9 * MS)
+    bench.act(20 * MS)
+    assert not list(bench.device.broken())
+    assert bench.taken()[-1] == (9, 18, 20 * MS)
+
+
+def test_a_receiver_that_starts_again_gets_what_comes_then() -> None:
+    bench = ready(3 * MS)
+    bench.send(1, 0)
+    bench.act(1 * MS)
+    bench.now_ns = 2 * MS
+    bench.sinks[0].restart()
+    _again(bench, 2 * MS)
+    bench.act(4 * MS)
+    assert [value for value, _, _ in bench.taken()] == [1]
+    assert not list(bench.device.broken())
+
+
+def test_the_result_tells_its_jobs_and_how_much_of_the_time_it_worked() -> None:
+    bench = ready(3 * MS)
+    for value in (1, 2):
+        bench.send(value, 0)
+    bench.act(3 * MS)
+    bench.act(6 * MS)
+    record = RunRecord("x", virtual_time_ns=10 * MS)
+    record.devices = {"npu": DeviceRecord("accelerator", "small")}
+    conclude_devices({"npu": bench.device}, record)
+    assert result(record)["devices"]["npu"] == {
+        "kind": "accelerator", "description": "small", "tensors": 2, "digest": None, "busy_share": 0.6,
+    }  # fmt: skip
+
+
+def test_a_scenario_s_accelerator_has_the_time_of_its_profile_and_the_outputs_of_its_model() -> None:
+    pytest.importorskip("ai_edge_litert")
+    described = Accelerator.model_validate(
+        {"kind": "accelerator", "profile": "coral_edge_tpu", "model": "guests/models/plates_int8.tflite"},
+        context={"folders": (Path(__file__).parents[2],)},
+    )
+    device = make_device("npu", described, 7)
+    layout = Layout(2, 1200)
+    region = SharedRegion("far", layout.mapping_bytes)
+    region.close()
+    device.attach(1, Producer(region.view, layout, overflow="block", clock=device.clock), "sides")
+    with pytest.raises(ValueError, match="one of plate, sides"):
+        device.attach(2, Producer(region.view, layout, overflow="block", clock=device.clock), "output")
+    assert isinstance(device, AcceleratorDevice) and device.job_ns == described.job.total_ns
