@@ -137,7 +137,9 @@ def test_occupancy_shows_the_most_in_each_column() -> None:
     now, proposed, shares = figure.data
     series = made.proposed.series["frames"]
     assert (now["name"], proposed["name"]) == ("depth 8", "depth 2")
-    assert sum(shares["x"]) == pytest.approx(100) and len(shares["x"]) == 3
+    assert (
+        sum(shares["x"]) == pytest.approx(100) and len(shares["x"]) == made.proposed.rings["frames"].occupancy_max + 1
+    )
     steps = [round(x * 1e9 / (2 * series.step_ns)) for x in proposed["x"]]
     rebuilt: list[int] = []
     for begin, end, level in zip(steps, steps[1:], proposed["y"], strict=False):

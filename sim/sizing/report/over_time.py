@@ -53,9 +53,9 @@ def _occupancy(answer: Answer, name: str, index: int) -> Figure:
         "annotations": _names(levels),
         "xaxis": {"title": {"text": f"virtual time [{unit}]"}, "showgrid": False, "rangemode": "tozero",
                   "domain": [0, 0.8]},
-        "xaxis2": {"title": {"text": "of the time"}, "showgrid": False, "domain": [0.86, 1], "range": [0, 100],
-                   "tickvals": [0, 50, 100], "ticksuffix": " %", "fixedrange": True, "anchor": "y"},
-        "yaxis": {"range": [0, 1.22 * top], "dtick": max(1, -(-top // 4)), "fixedrange": True},
+        "xaxis2": {"title": {"text": "% of time"}, "showgrid": False, "domain": [0.86, 1], "range": [0, 100],
+                   "tickvals": [0, 100], "fixedrange": True, "anchor": "y"},
+        "yaxis": {"range": [-0.45, 1.22 * top], "dtick": max(1, -(-top // 4)), "fixedrange": True},
         "showlegend": len(data) > 2,
     }  # fmt: skip
     label = f"slots of {name} held over time, at most {held.occupancy_max} of {depth}"
@@ -82,7 +82,7 @@ def _steps(series: Series, factor: float, name: str, line: dict[str, Any]) -> Tr
 
 def _shares(ring: RingOutcome) -> Trace:
     """Return how much of the time each number of slots was held, as bars beside the course."""
-    shares = 100 * ring.level_ns / max(1, int(ring.level_ns.sum()))
+    shares = (100 * ring.level_ns / max(1, int(ring.level_ns.sum())))[: ring.occupancy_max + 1]
     return {
         "type": "bar", "orientation": "h", "xaxis": "x2", "y": list(range(len(shares))), "x": shares.tolist(),
         "marker": {"color": "$hue-0/0.55"}, "showlegend": False, "width": 0.7,
