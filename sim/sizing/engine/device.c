@@ -39,7 +39,7 @@ static int64_t sensor_wake_ns(const struct world *world, const struct device *de
     for (int32_t i = 0; i < device->plan->ring_count; i++) {
         const struct outlet *const outlet = &device->outlets[i];
         int64_t next_ns = outlet->is_held_up ? SZ_NEVER : outlet->due_ns;
-        if (!outlet->is_open && outlet->is_held_up)
+        if (!outlet->is_open && outlet->is_held_up) /* its opening is a doorbell */
             next_ns = world->rings[device->plan->rings[i]].plan->open_ns;
         if (next_ns < wake_ns)
             wake_ns = next_ns;
@@ -57,9 +57,12 @@ static void sense(struct world *world, struct device *device, int32_t number)
 {
     struct outlet *const outlet = &device->outlets[number];
     const int64_t now_ns = world->now_ns;
-    while (!outlet->is_open && !device->plan->waits && sz_sample_ns(device->plan, outlet->sample + 1) <= now_ns)
+    const int32_t ring = device->plan->rings[number];
+    const bool waits = device->plan->waits && world->rings[ring].plan->overflow == SZ_BLOCK;
+    const int64_t open_ns = world->rings[ring].plan->open_ns, closed_ns = open_ns < now_ns ? open_ns : now_ns;
+    while (!outlet->is_open && !waits && sz_sample_ns(device->plan, outlet->sample + 1) <= closed_ns)
         advance(device, outlet); /* unseen */
-    outlet->is_open = world->rings[device->plan->rings[number]].plan->open_ns <= now_ns;
+    outlet->is_open = ring_is_open(world, ring);
     outlet->is_held_up = !outlet->is_open && outlet->due_ns <= now_ns;
     if (!outlet->is_open)
         return;
@@ -69,7 +72,7 @@ static void sense(struct world *world, struct device *device, int32_t number)
             .origin_sequence = outlet->sample,
             .origin = (int32_t)(device - world->devices),
         };
-        if (ring_publish(world, device->plan->rings[number], &sample, now_ns) == NO_ROOM) {
+        if (ring_publish(world, ring, &sample, now_ns) == NO_ROOM) {
             outlet->is_held_up = true;
             return;
         }
@@ -110,8 +113,10 @@ static int32_t first_ring(struct world *world, const struct device *device)
 
 static void arm(struct world *world, const struct device *device)
 {
-    for (int32_t i = 0; i < device->plan->ring_count; i++)
-        world->rings[device->plan->rings[i]].is_armed = true;
+    for (int32_t i = 0; i < device->plan->ring_count; i++) {
+        struct ring *const ring = &world->rings[device->plan->rings[i]];
+        ring->armed_at = ring->published;
+    }
 }
 
 static void compute(struct world *world, struct device *device)

@@ -41,7 +41,6 @@ static void make_rings(struct world *world)
         struct ring *const ring = &world->rings[i];
         ring->plan = &world->plan->rings[i];
         ring->result = &world->result->rings[i];
-        ring->is_armed = true;
         ring->waiting = world_allocate(world, (size_t)ring->plan->depth, sizeof *ring->waiting);
         ring->latency.bins = world_allocate(world, histogram_bins(), sizeof(uint64_t));
         ring->age.bins = world_allocate(world, histogram_bins(), sizeof(uint64_t));
@@ -52,6 +51,7 @@ static void make_service(struct world *world, struct service *service)
 {
     const struct sz_service_plan *const plan = service->plan;
     service->held = world_allocate(world, (size_t)plan->required_count, sizeof *service->held);
+    service->has_held = world_allocate(world, (size_t)plan->required_count, sizeof(bool));
     service->newest = world_allocate(world, (size_t)plan->sampled_count, sizeof *service->newest);
     service->has_newest = world_allocate(world, (size_t)plan->sampled_count, sizeof(bool));
     service->is_due = world_allocate(world, (size_t)plan->output_count, sizeof(bool));

@@ -28,7 +28,8 @@ struct ring {
     int32_t first, waiting_count;
     int32_t in_use;  /* slots that wait or are held */
     bool is_parked;  /* its consumer holds the first of the queue, which lies in its future */
-    bool is_armed;   /* its consumer wants to be rung */
+    /* Of the available ring (VIRTIO 1.2, 2.7.7): its index, what the consumer has seen of it, and its `avail_event`. */
+    uint16_t published, seen, armed_at;
     bool is_wanted;  /* its producer waits for room and wants to be rung */
     bool is_stalled; /* that is counted already */
     struct histogram latency, age;
@@ -43,12 +44,14 @@ struct service {
     int64_t *calls; /* where they are counted */
     struct message *held;    /* [required_count] */
     struct message *newest;  /* [sampled_count] */
+    bool *has_held;          /* [required_count] */
     bool *has_newest;        /* [sampled_count] */
     bool *is_due;            /* [output_count]: not sent yet */
     int32_t *order;          /* [output_count]: outputs by their offset in the present call */
-    int32_t held_count, next_output;
+    int32_t next_output;
     int64_t elapsed_ns; /* of the present call */
-    bool is_calling, is_unsent;
+    bool is_calling;    /* time of its call passes */
+    bool is_unsent;     /* something could not be sent: the call goes on when there is room */
 };
 
 struct node {
@@ -86,6 +89,8 @@ struct device {
     struct outlet *outlets; /* of a sensor, one for each ring */
     struct lane *lanes;
     int64_t free_ns[2]; /* of a link's wires; the first of an accelerator */
+    int64_t wire_busy_ns[2];
+    int64_t acted_ns; /* when a link acted last */
     struct message job;
     bool is_working;
     bool *is_due; /* of an accelerator's outputs: the result is not sent yet */
@@ -109,6 +114,7 @@ struct world {
     bool *is_due; /* [participants]: a doorbell is on its way */
     int64_t now_ns;
     bool is_out_of_memory;
+    bool is_endless; /* something goes on while no time passes */
     void **allocations;
     size_t allocation_count, allocation_capacity;
 };
@@ -122,6 +128,7 @@ void world_free(struct world *world);
 enum reserved { NO_ROOM, ROOM, REFUSED };
 enum reserved ring_publish(struct world *world, int32_t ring, const struct message *message, int64_t at_ns);
 bool ring_take(struct world *world, int32_t ring, int64_t at_ns, struct message *message);
+bool ring_is_open(const struct world *world, int32_t ring);
 void ring_give_back(struct world *world, int32_t ring, int64_t at_ns);
 int64_t ring_due_ns(const struct ring *ring);
 void ring_settle(struct world *world, struct ring *ring, int64_t until_ns);
