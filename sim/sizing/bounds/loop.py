@@ -81,7 +81,10 @@ class Turn:
 
     def servers(self, calls: Curve) -> list[Server]:
         """Return the service curves that hold for calls that are asked for like this; none: there is no bound."""
-        share = self.execution.share()
+        try:
+            share = self.execution.share()
+        except Unbounded:
+            return []
         asked = calls.rate * self.own.mean_ns
         found = []
         if asked + calls.rate * self.round_ns < share * _FULL:
@@ -96,7 +99,10 @@ class Turn:
 
     def overload(self, calls: Curve) -> str:
         """Say in words why there is no bound for calls that are asked for like this."""
-        asked = (calls.rate * self.own.mean_ns + self._rivals_ask()) / self.execution.share()
+        try:
+            asked = (calls.rate * self.own.mean_ns + self._rivals_ask()) / self.execution.share()
+        except Unbounded as reason:
+            return str(reason)
         if asked == inf:
             return f"any number of tensors may come for {self.name} at once"
         if asked >= _FULL:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 
 from sim.sizing.bounds import fifo
 from sim.sizing.bounds.arrivals import Stream, samples_on
@@ -54,6 +53,7 @@ class Network:
         self._plan, self._full = plan, full
         self._nodes = {node.name for node in plan.nodes}
         self._streams: dict[str, Stream] = {}
+        self._origins = dict(_origins(plan))
         self.rings: dict[str, Handling] = {}
         self.lags_ns: dict[str, int | None] = {}
         for device in plan.devices:
@@ -62,12 +62,25 @@ class Network:
         self._compose(list(self._consumers()))
 
     def age_ns(self, path: Path) -> int | None:
-        """Return the oldest age of a sample at the end of a path; None: no bound."""
-        age_ns = self.lags_ns.get(path.rings[0])
-        steps = [self.handling(ring).transits_ns.get(then) for ring, then in pairwise(path.rings)]
-        for step_ns in (*steps, self.handling(path.rings[-1]).delay_ns):
-            age_ns = None if age_ns is None or step_ns is None else age_ns + step_ns
-        return age_ns
+        """Return the oldest age of a sample at the end of a path, by whatever way it comes; None: no bound."""
+        ages = self._ages(path.rings[-1], path.source, frozenset())
+        delay_ns = self.handling(path.rings[-1]).delay_ns
+        if delay_ns is None or not ages or None in ages:
+            return None
+        return delay_ns + max(age for age in ages if age is not None)
+
+    def _ages(self, ring: str, source: str, after: frozenset[str]) -> list[int | None]:
+        """Return the oldest age of samples of a sensor when they are published on a ring, for each way to it."""
+        if ring in after:
+            return [None]
+        if ring in self.lags_ns:
+            return [self.lags_ns[ring]] if self._plan.rings[ring].source == source else []
+        ages: list[int | None] = []
+        for before in self._origins.get(ring, ()):
+            transit_ns = self.handling(before).transits_ns.get(ring)
+            for age_ns in self._ages(before, source, after | {ring}):
+                ages.append(None if age_ns is None or transit_ns is None else age_ns + transit_ns)
+        return ages
 
     def handling(self, ring: str) -> Handling:
         """Return the bounds of a ring."""
@@ -202,6 +215,21 @@ def _handle(called: Callable[[], Called]) -> Handled:
 
 def _handle_sampled(called: Callable[[], Called]) -> Handled:
     return called().handle_sampled()
+
+
+def _origins(plan: Plan) -> Iterator[tuple[str, Sequence[str]]]:
+    """Return for each ring those whose tensors tell the origin of what is published on it: sim/scenario/paths.py."""
+    for node in plan.nodes:
+        for service in node.services:
+            for ring in service.outputs:
+                yield ring, service.required[:1] or service.sampled
+    for device in plan.devices:
+        if isinstance(device, Accelerator):
+            for ring in device.outputs:
+                yield ring, device.inputs
+        elif isinstance(device, Link):
+            for lane in device.lanes:
+                yield lane.leaving, (lane.arriving,)
 
 
 def _asking(service: Service) -> tuple[str, ...]:
