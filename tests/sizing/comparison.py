@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from machines.native.accelerator import AcceleratorDevice
 from machines.native.link import LinkDevice
 from sim.report.distribution import P99_9, percentile
 from sim.sizing.outcome import Outcome, RingOutcome, Times
@@ -17,7 +18,7 @@ RANKS = {"p50_ns": 50, "p95_ns": 95, "p99_ns": 99, "p99_9_ns": P99_9}
 
 def differences(outcome: Outcome, world: World) -> list[str]:
     """Return in what the two are not the same; one line each."""
-    return [line for part in (_rings, _records, _nodes, _links) for line in part(outcome, world)]
+    return [line for part in (_rings, _records, _nodes, _devices) for line in part(outcome, world)]
 
 
 def _unlike(what: str, model: Any, real: Any) -> Iterator[str]:
@@ -80,13 +81,13 @@ def _nodes(outcome: Outcome, world: World) -> Iterator[str]:
         yield from _unlike(f"{name} calls", dict(outcome.nodes[name].calls), guest.calls)
 
 
-def _links(outcome: Outcome, world: World) -> Iterator[str]:
+def _devices(outcome: Outcome, world: World) -> Iterator[str]:
     for device in world.plan.devices:
-        real = world.devices[device.name]
+        real, found = world.devices[device.name], outcome.nodes.get(device.name)
+        counted = (found.busy_ns, found.calls[device.name]) if found else (0, 0)
         if isinstance(device, Link) and isinstance(real, LinkDevice):
             both = real.statistics.values()
-            busy = (max if device.full_duplex else sum)(each.busy_ns for each in both)
-            count = sum(each.tensors for each in both)
-            found = outcome.nodes.get(device.name)
-            yield from _unlike(f"{device.name} busy", found.busy_ns if found else 0, busy)
-            yield from _unlike(f"{device.name} tensors", found.calls[device.name] if found else 0, count)
+            busy_ns = (max if device.full_duplex else sum)(each.busy_ns for each in both)
+            yield from _unlike(f"{device.name} busy", counted, (busy_ns, sum(each.tensors for each in both)))
+        elif isinstance(real, AcceleratorDevice):
+            yield from _unlike(f"{device.name} busy", counted, (real.busy_ns, real.jobs))

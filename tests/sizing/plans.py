@@ -15,7 +15,22 @@ from sim.host.scheduler.arinc653 import Arinc653
 from sim.host.scheduler.dedicated import Dedicated
 from sim.host.scheduler.fixed_priority import FixedPriority
 from sim.scenario.schedule import Server, Window
-from sim.sizing.plan import NOT_SENT, Calls, Device, Lane, Link, Node, Overflow, Path, Plan, Ring, Sensor, Service, Sink
+from sim.sizing.plan import (
+    NOT_SENT,
+    Accelerator,
+    Calls,
+    Device,
+    Lane,
+    Link,
+    Node,
+    Overflow,
+    Path,
+    Plan,
+    Ring,
+    Sensor,
+    Service,
+    Sink,
+)
 
 QUANTA_NS = (100_000, 250_000, 1_000_000, 10_000_000)
 OVERFLOWS: tuple[Overflow, ...] = ("block", "block", "drop_newest", "drop_oldest")

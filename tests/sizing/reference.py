@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from guests.linux.agent import runtime
 from machines.memory import SharedRegion
+from machines.native.accelerator import AcceleratorDevice
 from machines.native.link import LinkDevice
 from machines.native.participant import NativeDevice, SensorDevice
 from machines.native.sink import SinkDevice
@@ -23,7 +24,7 @@ from sim.host.channel import Channel, End
 from sim.host.executive import Executive
 from sim.host.trace import Trace
 from sim.report.record import ChannelRecord
-from sim.sizing.plan import Device, Link, Node, Plan, Ring, Sensor, Sink
+from sim.sizing.plan import Accelerator, Device, Link, Node, Plan, Ring, Sensor, Sink
 from virtio_shm import Producer, TensorSpec
 
 from .guests import Agent, Firmware, Guest, Select
@@ -185,6 +186,8 @@ class World:
             made = SinkDevice(plan.name)
             for name in plan.inputs:
                 made.attach(*self._consumer(rings[name], made.clock))
+        elif isinstance(plan, Accelerator):
+            made = self._accelerator(plan)
         else:
             assert isinstance(plan, Link)
             made = link = LinkDevice(plan.name, PlannedTiming(plan, rings))  # type: ignore[arg-type]
@@ -193,6 +196,17 @@ class World:
                 target = self._producer(rings[lane.leaving], link.clock)
                 link.connect(lane.direction, *source, *target)
         self.devices[plan.name] = made
+
+    def _accelerator(self, plan: Accelerator) -> AcceleratorDevice:
+        rings = self.plan.rings
+        specs = {name: spec_of(rings[name]) for name in plan.outputs}
+        results = [np.zeros(spec.shape, spec.dtype) for spec in specs.values()]
+        made = AcceleratorDevice(plan.name, lambda array: results, specs, plan.job_ns)
+        for name in plan.inputs:
+            made.attach(*self._consumer(rings[name], made.clock))
+        for name in plan.outputs:
+            made.attach(*self._producer(rings[name], made.clock), name)
+        return made
 
     # -- nodes -------------------------------------------------------------------------------------------------------
 

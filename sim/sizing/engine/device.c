@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the host itself plays (machines/native): sensors, sinks and accelerators, which act at boundaries. */
+/* What the host itself plays (machines/native): devices, which act at boundaries. Here: sensors and sinks. */
 #include "world.h"
 
 /* -- sensors ----------------------------------------------------------------------------------------------------- */
@@ -80,68 +80,6 @@ static void sense(struct world *world, struct device *device, int32_t number)
     }
 }
 
-/* -- accelerators ------------------------------------------------------------------------------------------------ */
-
-/* Send the result of the job that has ended. True: nothing of it is left. */
-static bool deliver(struct world *world, struct device *device)
-{
-    bool is_unsent = false;
-    for (int32_t i = 0; i < device->plan->output_count; i++)
-        if (device->is_due[i]) {
-            device->is_due[i] =
-                ring_publish(world, device->plan->outputs[i], &device->job, world->now_ns) == NO_ROOM;
-            is_unsent |= device->is_due[i];
-        }
-    device->is_unsent = is_unsent;
-    return !is_unsent;
-}
-
-/* The ring whose first tensor was published first. */
-static int32_t first_ring(struct world *world, const struct device *device)
-{
-    int32_t found = SZ_NOBODY;
-    int64_t published_ns = SZ_NEVER;
-    for (int32_t i = 0; i < device->plan->ring_count; i++) {
-        const struct ring *const ring = &world->rings[device->plan->rings[i]];
-        if (ring->waiting_count && ring->waiting[ring->first].produced_ns < published_ns) {
-            found = device->plan->rings[i];
-            published_ns = ring->waiting[ring->first].produced_ns;
-        }
-    }
-    return found;
-}
-
-static void arm(struct world *world, const struct device *device)
-{
-    for (int32_t i = 0; i < device->plan->ring_count; i++) {
-        struct ring *const ring = &world->rings[device->plan->rings[i]];
-        ring->armed_at = ring->published;
-    }
-}
-
-static void compute(struct world *world, struct device *device)
-{
-    const int64_t now_ns = world->now_ns;
-    if (device->is_working && device->free_ns[0] <= now_ns) {
-        device->is_working = false;
-        for (int32_t i = 0; i < device->plan->output_count; i++)
-            device->is_due[i] = true;
-        device->is_unsent = true;
-    }
-    if (device->is_working || (device->is_unsent && !deliver(world, device)))
-        return;
-    const int32_t ring = first_ring(world, device);
-    if (ring == SZ_NOBODY || !ring_take(world, ring, now_ns, &device->job)) {
-        arm(world, device);
-        return;
-    }
-    ring_give_back(world, ring, now_ns);
-    device->is_working = true;
-    device->free_ns[0] = now_ns + device->plan->job_ns;
-    *device->busy_ns += device->plan->job_ns;
-    (*device->calls)++;
-}
-
 /* -- all --------------------------------------------------------------------------------------------------------- */
 
 int64_t device_wake_ns(const struct world *world, const struct device *device)
@@ -150,7 +88,7 @@ int64_t device_wake_ns(const struct world *world, const struct device *device)
     case SZ_SENSOR:
         return sensor_wake_ns(world, device);
     case SZ_ACCELERATOR:
-        return device->is_working ? device->free_ns[0] : SZ_NEVER;
+        return accelerator_wake_ns(world, device);
     case SZ_LINK:
         return link_wake_ns(world, device);
     default:
@@ -167,6 +105,7 @@ static void drain(struct world *world, int32_t ring)
 
 void device_act(struct world *world, struct device *device)
 {
+    device->acted_ns = world->now_ns;
     switch (device->plan->kind) {
     case SZ_SENSOR:
         for (int32_t i = 0; i < device->plan->ring_count; i++)
@@ -177,7 +116,7 @@ void device_act(struct world *world, struct device *device)
             drain(world, device->plan->rings[i]);
         break;
     case SZ_ACCELERATOR:
-        compute(world, device);
+        accelerator_act(world, device);
         break;
     default:
         link_act(world, device);

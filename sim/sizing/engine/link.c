@@ -109,7 +109,6 @@ static bool start(struct world *world, struct device *device, int32_t wire)
 void link_act(struct world *world, struct device *device)
 {
     bool started = true;
-    device->acted_ns = world->now_ns;
     while (started) {
         serve(world, device);
         started = start(world, device, 0);

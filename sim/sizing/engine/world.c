@@ -84,7 +84,9 @@ static void make_devices(struct world *world)
         const struct sz_device_plan *const plan = device->plan = &world->plan->devices[i];
         device->busy_ns = &world->result->busy_ns[world->plan->node_count + i];
         device->outlets = world_allocate(world, (size_t)plan->ring_count, sizeof *device->outlets);
-        device->is_due = world_allocate(world, (size_t)plan->output_count, sizeof(bool));
+        device->next = world_allocate(world, (size_t)plan->ring_count, sizeof *device->next);
+        device->has_next = world_allocate(world, (size_t)plan->ring_count, sizeof(bool));
+        device->is_owed = world_allocate(world, (size_t)plan->output_count, sizeof(bool));
         device->lanes = world_allocate(world, (size_t)plan->lane_count, sizeof *device->lanes);
         for (int32_t j = 0; j < plan->lane_count && device->lanes; j++)
             device->lanes[j].plan = &plan->lanes[j];

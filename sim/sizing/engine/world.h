@@ -88,13 +88,17 @@ struct device {
     int64_t *busy_ns, *calls;
     struct outlet *outlets; /* of a sensor, one for each ring */
     struct lane *lanes;
-    int64_t free_ns[2]; /* of a link's wires; the first of an accelerator */
+    int64_t free_ns[2]; /* of a link's wires; the first of an accelerator: it is free from then on */
     int64_t wire_busy_ns[2];
-    int64_t acted_ns; /* when a link acted last */
+    int64_t acted_ns; /* when it last did */
+    /* An accelerator's. */
+    struct message *next; /* [ring_count]: taken of each input, not begun */
+    bool *has_next;       /* [ring_count] */
     struct message job;
-    bool is_working;
-    bool *is_due; /* of an accelerator's outputs: the result is not sent yet */
-    bool is_unsent;
+    int32_t job_ring;
+    int64_t end_ns;
+    bool is_working, is_returned, is_held_up;
+    bool *is_owed; /* [output_count]: has not got the result yet */
 };
 
 struct path {
@@ -143,11 +147,13 @@ void path_conclude(struct path *path);
 int64_t node_wake_ns(const struct node *node);
 void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t stop_ns, int64_t target_ns);
 
-/* device.c: sensors, sinks, accelerators; link.c: links */
+/* device.c: sensors, sinks, all; link.c: links; accelerator.c: accelerators */
 int64_t device_wake_ns(const struct world *world, const struct device *device);
 void device_act(struct world *world, struct device *device);
 int64_t link_wake_ns(const struct world *world, const struct device *device);
 void link_act(struct world *world, struct device *device);
+int64_t accelerator_wake_ns(const struct world *world, const struct device *device);
+void accelerator_act(struct world *world, struct device *device);
 
 /* histogram.c */
 size_t histogram_bins(void);
