@@ -8,6 +8,8 @@ from typing import Any
 from machines.native.accelerator import AcceleratorDevice
 from machines.native.link import LinkDevice
 from sim.report.distribution import P99_9, percentile
+from sim.report.paths import _follow
+from sim.report.record import ChannelRecord, MessageRecord, PathRecord
 from sim.sizing.outcome import Outcome, RingOutcome, Times
 from sim.sizing.plan import Link
 
@@ -18,7 +20,7 @@ RANKS = {"p50_ns": 50, "p95_ns": 95, "p99_ns": 99, "p99_9_ns": P99_9}
 
 def differences(outcome: Outcome, world: World) -> list[str]:
     """Return in what the two are not the same; one line each."""
-    return [line for part in (_rings, _records, _nodes, _devices) for line in part(outcome, world)]
+    return [line for part in (_rings, _series, _records, _nodes, _devices, _paths) for line in part(outcome, world)]
 
 
 def _unlike(what: str, model: Any, real: Any) -> Iterator[str]:
@@ -51,6 +53,13 @@ def _times(what: str, times: Times, values: Sequence[int]) -> Iterator[str]:
             yield f"{what} {name}: the model has {found}, the executive {real}"
 
 
+def _series(outcome: Outcome, world: World) -> Iterator[str]:
+    for name, series in outcome.series.items():
+        depth, until_ns = world.plan.rings[name].depth, world.plan.duration_ns
+        most = world.journals[name].most(depth, until_ns, series.step_ns)
+        yield from _unlike(f"{name} series", series.levels.tolist(), most + [0] * (len(series.levels) - len(most)))
+
+
 def _records(outcome: Outcome, world: World) -> Iterator[str]:
     """What the host saw at boundaries is what the ends did, as far as it can be seen."""
     for name, ring in outcome.rings.items():
@@ -73,6 +82,30 @@ def _records(outcome: Outcome, world: World) -> Iterator[str]:
 def _mean(ring: RingOutcome) -> float:
     held = sum(level * int(level_ns) for level, level_ns in enumerate(ring.level_ns))
     return held / int(ring.level_ns.sum())
+
+
+def _paths(outcome: Outcome, world: World) -> Iterator[str]:
+    """As the report follows them, from all that there was."""
+    for name, found in outcome.paths.items():
+        plan, real = world.plan.paths[name], PathRecord("", "")
+        _follow(real, *(_complete(world, ring) for ring in (plan.rings[0], plan.rings[-1])))
+        ages = [age_ns for _, age_ns, _ in real.arrivals]
+        late = sum(age_ns > plan.deadline_ns for age_ns in ages) if plan.deadline_ns is not None else 0
+        counted = found.delivered, found.missing, found.late
+        yield from _unlike(f"{name} path", counted, (len(ages), len(real.missing), late))
+        yield from _times(f"{name} path age", found.age, ages)
+
+
+def _complete(world: World, name: str) -> ChannelRecord:
+    messages = [
+        MessageRecord(number, tensor.produced_ns, tensor.taken_ns)
+        if tensor.refused
+        else MessageRecord(
+            number, tensor.produced_ns, tensor.taken_ns, None, tensor.origin_ns, tensor.origin_sequence
+        )
+        for number, tensor in enumerate(world.journals[name].tensors)
+    ]
+    return ChannelRecord("", "", "uint8", (), 2, "", 0, messages)
 
 
 def _nodes(outcome: Outcome, world: World) -> Iterator[str]:

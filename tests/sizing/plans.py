@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from random import Random
 from typing import Any
@@ -73,10 +73,11 @@ class Draw:
             for number in range(1 if is_firmware[name] else random.choice((1, 1, 2, 3)))
         ]
         sensors = [f"sensor{number}" for number in range(random.randint(1, 3))]
-        linked = {name: f"{name}@link" for name in names if random.random() < 0.3}
-        outputs = self._wire(drafts, sensors, linked, is_firmware)
+        accelerators = [f"npu{number}" for number in range(random.choice((0, 0, 1, 2)))]
+        self._linked = {name: f"{name}@link" for name in names if random.random() < 0.3}
+        outputs, inputs = self._wire(drafts, sensors, accelerators, is_firmware)
         nodes = self._nodes(names, drafts, is_firmware)
-        devices = self._devices(sensors, outputs, linked)
+        devices = self._devices(outputs, inputs)
         random.shuffle(nodes)
         random.shuffle(devices)
         policy, scheduled = self._policy([node.name for node in nodes])
@@ -88,7 +89,7 @@ class Draw:
             self._rings,
             tuple(nodes),
             tuple(devices),
-            self._paths(drafts, sensors),
+            self._paths(nodes, devices),
             policy,
         )
 
@@ -101,12 +102,15 @@ class Draw:
 
     def _ring(self, channel: str, name: str, source: str, target: str, payload_bytes: int) -> None:
         random = self._random
-        self._rings[name] = Ring(
-            name, channel, source, target, payload_bytes, random.choice((2, 2, 4, 8, 16)), random.choice(OVERFLOWS)
-        )
+        depth, overflow, open_ns = random.choice((2, 2, 4, 8, 16)), random.choice(OVERFLOWS), 0
+        if not source.startswith("n") or "@" in source or source.startswith("npu"):  # a device waits for its other end
+            open_ns = random.choice((0, 0, 0, 0, self._quantum_ns * random.randint(1, 8)))
+        self._rings[name] = Ring(name, channel, source, target, payload_bytes, depth, overflow, open_ns)
 
-    def _channel(self, source: str, target: str, linked: dict[str, str], both_nodes: bool) -> tuple[str, str]:
+    def _channel(self, source: str, target: str) -> tuple[str, str]:
         """Make the rings of a channel; return the first and the last."""
+        linked = self._linked
+        both_nodes = all(stop.startswith("n") and not stop.startswith("npu") for stop in (source, target))
         name = f"c{len({ring.channel for ring in self._rings.values()})}"
         payload_bytes = 16 if source.startswith("sensor") else self._random.choice((16, 32, 48))
         crossing = [node for node in (source, target) if both_nodes and source != target and node in linked]
@@ -122,36 +126,41 @@ class Draw:
         return made[0], made[-1]
 
     def _wire(
-        self, drafts: Sequence[_Draft], sensors: Sequence[str], linked: dict[str, str], is_firmware: dict[str, bool]
-    ) -> dict[str, list[str]]:
-        """Connect every input to a source; return what devices send and take."""
+        self, drafts: Sequence[_Draft], sensors: Sequence[str], accelerators: Sequence[str], is_firmware: dict[str, bool]
+    ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """Connect every input to a source; return what devices send, and what they take."""
         random = self._random
-        outputs: dict[str, list[str]] = {sensor: [] for sensor in sensors}
+        outputs: dict[str, list[str]] = {device: [] for device in (*sensors, *accelerators)}
+        inputs: dict[str, list[str]] = {device: [] for device in (*accelerators, "sink0", "sink1")}
 
-        def connect(draft: _Draft, number: int, ring_list: list[str]) -> None:
-            early = [*sensors, *drafts[:number]]
-            source = random.choice(early if random.random() < 0.93 else [*early, *drafts[number:]])
-            sender = source if isinstance(source, str) else source.node
-            first, last = self._channel(sender, draft.node, linked, not isinstance(source, str))
+        def join(source: str | _Draft, target: str, taken: list[str]) -> None:
+            first, last = self._channel(source if isinstance(source, str) else source.node, target)
             (outputs[source] if isinstance(source, str) else source.outputs).append(first)
-            ring_list.append(last)
+            taken.append(last)
 
+        def connect(draft: _Draft, number: int, taken: list[str]) -> None:
+            early = [*sensors, *accelerators, *drafts[:number]]
+            join(random.choice(early if random.random() < 0.93 else [*early, *drafts[number:]]), draft.node, taken)
+
+        for number, accelerator in enumerate(accelerators):
+            for _ in range(random.choice((1, 1, 2, 3))):
+                join(random.choice((*sensors, *accelerators[:number], *drafts)), accelerator, inputs[accelerator])
         for number, draft in enumerate(drafts):
             least = 0 if is_firmware[draft.node] and random.random() < 0.4 else 1
             for _ in range(random.choice((least, 1, 1, 2, 3)) or least):
                 connect(draft, number, draft.required)
             for _ in range(random.choice((0, 0, 1, 2)) if draft.required else random.choice((1, 1, 2))):
                 connect(draft, number, draft.sampled)
-        outputs["sink0"], outputs["sink1"] = [], []
-        for source in (*sensors, *drafts):
+        for source in (*sensors, *accelerators, *drafts):
             mine = outputs[source] if isinstance(source, str) else source.outputs
             if not mine or random.random() < 0.3:
                 sink = random.choice(("sink0", "sink1"))
-                sender = source if isinstance(source, str) else source.node
-                first, last = self._channel(sender, sink, linked, False)
-                mine.append(first)
-                outputs[sink].append(last)
-        return outputs
+                join(source, sink, inputs[sink])
+        for draft in drafts:
+            for ring in draft.sampled:
+                if random.random() < 0.4:
+                    self._rings[ring] = replace(self._rings[ring], depth=2, overflow="drop_oldest")
+        return outputs, inputs
 
     # -- who is at their ends ----------------------------------------------------------------------------------------
 
@@ -177,10 +186,15 @@ class Draw:
         rings = tuple(draft.required), tuple(draft.sampled), tuple(draft.outputs)
         return Service(draft.name, *rings, calls, gap_ns, keeps)
 
-    def _devices(self, sensors: Sequence[str], ends: dict[str, list[str]], linked: dict[str, str]) -> list[Device]:
+    def _devices(self, outputs: dict[str, list[str]], inputs: dict[str, list[str]]) -> list[Device]:
         random = self._random
-        devices: list[Device] = [self._sensor(name, ends[name]) for name in sensors]
-        devices += [Sink(name, tuple(ends[name])) for name in ("sink0", "sink1") if ends[name]]
+        devices: list[Device] = [self._sensor(name, outputs[name]) for name in outputs if name not in inputs]
+        for name, rings in inputs.items():
+            if name in outputs:
+                job_ns = self._span_ns(0.05, 0.4, 1.0, 3.0)
+                devices.append(Accelerator(name, tuple(rings), tuple(outputs[name]), job_ns))
+            elif rings:
+                devices.append(Sink(name, tuple(rings)))
         for name, lanes in self._lanes.items():
             byte_ns = self._span_ns(0.3, 1.0, 0.02) // 32
             timed = (Lane(lane.arriving, lane.leaving, lane.direction, lane.wire_ns * byte_ns) for lane in lanes)
@@ -191,19 +205,33 @@ class Draw:
     def _sensor(self, name: str, outputs: Sequence[str]) -> Sensor:
         random = self._random
         interval = Fraction(self._span_ns(0.3, 1.0, 2.0, 7.0), random.choice((1, 3)))
-        for ring in outputs:
-            if random.random() < 0.2:
-                open_ns = self._quantum_ns * random.randint(1, 8)
-                self._rings[ring] = Ring(**{**_fields(self._rings[ring]), "open_ns": open_ns})
         jitter_ns = random.choice((0, 0, int(interval // 2), int(interval) - 1))
         count = random.choice((None, None, 1, 9))
         return Sensor(name, interval, tuple(outputs), max(0, jitter_ns), self._seed, count, random.random() < 0.5)
 
     # -- paths -------------------------------------------------------------------------------------------------------
 
-    def _paths(self, drafts: Sequence[_Draft], sensors: Sequence[str]) -> dict[str, Path]:
-        """Return a path from each sensor to each ring that its samples come to by one way."""
-        return {}
+    def _paths(self, nodes: Sequence[Node], devices: Sequence[Device]) -> dict[str, Path]:
+        """Return a path to each ring to which samples come by one way only."""
+        before: dict[str, str] = {}
+        for service in (service for node in nodes for service in node.services):
+            origins = service.required[:1] or service.sampled
+            before.update(dict.fromkeys(service.outputs, origins[0]) if len(origins) == 1 else {})
+        for device in devices:
+            if isinstance(device, Accelerator) and len(device.inputs) == 1:
+                before.update(dict.fromkeys(device.outputs, device.inputs[0]))
+            elif isinstance(device, Link):
+                before.update({lane.leaving: lane.arriving for lane in device.lanes})
+        paths = {}
+        for name in self._rings:
+            way = [name]
+            while way[0] in before and before[way[0]] not in way:
+                way.insert(0, before[way[0]])
+            source = self._rings[way[0]].source
+            if source.startswith("sensor"):
+                deadline_ns = self._random.choice((None, self._span_ns(0.5, 3.0)))
+                paths[f"{source}->{name}"] = Path(f"{source}->{name}", source, tuple(way), deadline_ns)
+        return paths
 
     # -- policies ----------------------------------------------------------------------------------------------------
 
@@ -248,10 +276,6 @@ class Draw:
             rationed = (budget_ns, period_ns) if random.random() < 0.6 else (None, None)
             servers.append(Server(name, (random.randrange(2),), priority, *rationed))
         return lambda: FixedPriority(quantum_ns, servers, switch_ns)
-
-
-def _fields(ring: Ring) -> dict[str, Any]:
-    return {name: getattr(ring, name) for name in Ring.__slots__}
 
 
 def random_plan(seed: int) -> Plan:

@@ -50,6 +50,15 @@ class Journal:
         levels[min(level, depth)] += until_ns - since_ns
         return levels
 
+    def most(self, depth: int, until_ns: int, step_ns: int) -> list[int]:
+        """Return the most slots held for any time within each step."""
+        most, since_ns, level = [0] * -(-until_ns // step_ns), 0, 0
+        for t_ns, change in [*sorted(self._changes().items()), (until_ns, 0)]:
+            for step in range(since_ns // step_ns, -(-t_ns // step_ns)) if since_ns < t_ns else ():
+                most[step] = max(most[step], min(level, depth))
+            since_ns, level = t_ns, level + change
+        return most
+
     def occupancy_max(self, depth: int) -> int:
         """Return the most slots held at an instant."""
         level = most = 0

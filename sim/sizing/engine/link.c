@@ -16,8 +16,9 @@ int64_t link_wake_ns(const struct world *world, const struct device *device)
     for (int32_t i = 0; i < device->plan->lane_count; i++) {
         const struct lane *const lane = &device->lanes[i];
         int64_t next_ns = lane->flying && !lane->is_held_up ? lane->flight[0].arrival_ns : SZ_NEVER;
-        if (lane->is_held_up && !ring_is_open(world, lane->plan->leaving))
-            next_ns = world->rings[lane->plan->leaving].plan->open_ns;
+        const int64_t open_ns = world->rings[lane->plan->leaving].plan->open_ns;
+        if (lane->is_held_up && open_ns > device->acted_ns) /* its opening is a doorbell */
+            next_ns = open_ns;
         if (next_ns < wake_ns)
             wake_ns = next_ns;
     }
