@@ -79,7 +79,7 @@ class PlannedTiming:
 
 
 class Opener:
-    """Opens a ring at its time: the device at its producing end is asked once more before, and once it is open."""
+    """Opens a ring at its time and rings the device at its producing end; a sensor looks once more before that."""
 
     def __init__(self, open_ns: int, producer: NotedProducer, device: NativeDevice, world: World) -> None:
         self.wake_ns = open_ns
@@ -88,10 +88,11 @@ class Opener:
 
     def act(self, now_ns: int) -> None:
         executive = self._world.executive
-        self._device.grant(now_ns)
-        self._device.settle()
-        executive._observe(self._device, now_ns, executive._trace)
-        executive.doorbells.route(now_ns, self._device)
+        if isinstance(self._device, SensorDevice):
+            self._device.grant(now_ns)
+            self._device.settle()
+            executive._observe(self._device, now_ns, executive._trace)
+            executive.doorbells.route(now_ns, self._device)
         self._producer.gate = True
         executive.doorbells.wake(self._device.name)
         self.wake_ns = NEVER_NS
