@@ -81,18 +81,16 @@ class PlannedTiming:
 class Opener:
     """Opens a ring at its time and rings the device at its producing end; a sensor looks once more before that."""
 
-    def __init__(self, open_ns: int, producer: NotedProducer, device: NativeDevice, world: World) -> None:
-        self.wake_ns = open_ns
-        self._producer, self._device, self._world = producer, device, world
-        producer.gate = False
+    def __init__(self, ring: Ring, vector: int, world: World) -> None:
+        self.wake_ns, self._vector, self._world = ring.open_ns, vector, world
+        self._producer, self._device = world.producers[ring.name], world.devices[ring.source]
+        self._producer.gate = False
 
     def act(self, now_ns: int) -> None:
         executive = self._world.executive
         if isinstance(self._device, SensorDevice):
-            self._device.grant(now_ns)
-            self._device.settle()
-            executive._observe(self._device, now_ns, executive._trace)
-            executive.doorbells.route(now_ns, self._device)
+            self._device.now_ns = now_ns
+            self._device._serve(self._vector, self._producer)
         self._producer.gate = True
         executive.doorbells.wake(self._device.name)
         self.wake_ns = NEVER_NS
@@ -148,8 +146,7 @@ class World:
             kind = Unwatched if ring.source == ring.target else Channel
             self.channels[name] = kind(name, self._regions[name], ring.layout, *ends, record)
             if ring.open_ns:
-                opener = Opener(ring.open_ns, self.producers[name], self.devices[ring.source], self)
-                self.openers.append(opener)
+                self.openers.append(Opener(ring, self._ends[name, True], self))
 
     def _agree(self, name: str) -> None:
         """Open the session of a ring."""
