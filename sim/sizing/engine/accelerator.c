@@ -6,19 +6,9 @@
  */
 #include "world.h"
 
-int64_t accelerator_wake_ns(const struct world *world, const struct device *device)
+int64_t accelerator_wake_ns(const struct device *device)
 {
-    if (!device->is_working)
-        return SZ_NEVER;
-    if (device->end_ns > device->acted_ns)
-        return device->end_ns;
-    int64_t wake_ns = SZ_NEVER;
-    for (int32_t i = 0; i < device->plan->output_count; i++) { /* its opening is a doorbell */
-        const int64_t open_ns = world->rings[device->plan->outputs[i]].plan->open_ns;
-        if (device->is_owed[i] && open_ns > device->acted_ns && open_ns < wake_ns)
-            wake_ns = open_ns;
-    }
-    return wake_ns;
+    return device->is_working && device->end_ns > device->acted_ns ? device->end_ns : SZ_NEVER;
 }
 
 /* The job has ended: give its tensor back and send what came out of it. */

@@ -33,17 +33,12 @@ int64_t sz_sample_ns(const struct sz_device_plan *plan, int64_t sample)
     return (int64_t)due + (plan->jitter_ns ? jitter(plan, sample) : 0);
 }
 
-static int64_t sensor_wake_ns(const struct world *world, const struct device *device)
+static int64_t sensor_wake_ns(const struct device *device)
 {
     int64_t wake_ns = SZ_NEVER;
-    for (int32_t i = 0; i < device->plan->ring_count; i++) {
-        const struct outlet *const outlet = &device->outlets[i];
-        int64_t next_ns = outlet->is_held_up ? SZ_NEVER : outlet->due_ns;
-        if (!outlet->is_open && outlet->is_held_up) /* its opening is a doorbell */
-            next_ns = world->rings[device->plan->rings[i]].plan->open_ns;
-        if (next_ns < wake_ns)
-            wake_ns = next_ns;
-    }
+    for (int32_t i = 0; i < device->plan->ring_count; i++)
+        if (!device->outlets[i].is_held_up && device->outlets[i].due_ns < wake_ns)
+            wake_ns = device->outlets[i].due_ns;
     return wake_ns;
 }
 
@@ -82,18 +77,37 @@ static void sense(struct world *world, struct device *device, int32_t number)
 
 /* -- all --------------------------------------------------------------------------------------------------------- */
 
-int64_t device_wake_ns(const struct world *world, const struct device *device)
+/* The opening of a ring is a doorbell to whoever sends into it. */
+static int64_t opening_ns(const struct world *world, const struct device *device)
+{
+    const int32_t participant = world->plan->node_count + (int32_t)(device - world->devices);
+    int64_t found_ns = SZ_NEVER;
+    for (int32_t i = 0; i < world->plan->ring_count && device->acted_ns < device->last_open_ns; i++) {
+        const struct sz_ring_plan *const ring = world->rings[i].plan;
+        if (ring->source == participant && ring->open_ns > device->acted_ns && ring->open_ns < found_ns)
+            found_ns = ring->open_ns;
+    }
+    return found_ns;
+}
+
+static int64_t work_ns(const struct device *device)
 {
     switch (device->plan->kind) {
     case SZ_SENSOR:
-        return sensor_wake_ns(world, device);
+        return sensor_wake_ns(device);
     case SZ_ACCELERATOR:
-        return accelerator_wake_ns(world, device);
+        return accelerator_wake_ns(device);
     case SZ_LINK:
-        return link_wake_ns(world, device);
+        return link_wake_ns(device);
     default:
         return SZ_NEVER;
     }
+}
+
+int64_t device_wake_ns(const struct world *world, const struct device *device)
+{
+    const int64_t due_ns = work_ns(device), open_ns = opening_ns(world, device);
+    return due_ns < open_ns ? due_ns : open_ns;
 }
 
 static void drain(struct world *world, int32_t ring)

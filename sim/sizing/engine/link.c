@@ -7,7 +7,7 @@ static bool has_arrived(const struct lane *lane, int64_t now_ns)
     return lane->flying && lane->flight[0].arrival_ns <= now_ns;
 }
 
-int64_t link_wake_ns(const struct world *world, const struct device *device)
+int64_t link_wake_ns(const struct device *device)
 {
     int64_t wake_ns = SZ_NEVER;
     for (int wire = 0; wire < 2; wire++)
@@ -15,12 +15,8 @@ int64_t link_wake_ns(const struct world *world, const struct device *device)
             wake_ns = device->free_ns[wire];
     for (int32_t i = 0; i < device->plan->lane_count; i++) {
         const struct lane *const lane = &device->lanes[i];
-        int64_t next_ns = lane->flying && !lane->is_held_up ? lane->flight[0].arrival_ns : SZ_NEVER;
-        const int64_t open_ns = world->rings[lane->plan->leaving].plan->open_ns;
-        if (lane->is_held_up && open_ns > device->acted_ns) /* its opening is a doorbell */
-            next_ns = open_ns;
-        if (next_ns < wake_ns)
-            wake_ns = next_ns;
+        if (lane->flying && !lane->is_held_up && lane->flight[0].arrival_ns < wake_ns)
+            wake_ns = lane->flight[0].arrival_ns;
     }
     return wake_ns;
 }

@@ -95,6 +95,16 @@ static void make_devices(struct world *world)
     }
 }
 
+static void note_openings(struct world *world)
+{
+    for (int32_t i = 0; i < world->plan->ring_count; i++) {
+        const struct sz_ring_plan *const ring = &world->plan->rings[i];
+        const int32_t device = ring->source - world->plan->node_count;
+        if (device >= 0 && ring->open_ns > world->devices[device].last_open_ns)
+            world->devices[device].last_open_ns = ring->open_ns;
+    }
+}
+
 static void make_paths(struct world *world)
 {
     for (int32_t i = 0; i < world->plan->path_count; i++) {
@@ -122,6 +132,7 @@ struct world *world_make(const struct sz_plan *plan, struct sz_result *result)
         make_rings(world);
         make_nodes(world);
         make_devices(world);
+        note_openings(world);
         make_paths(world);
     }
     if (world->is_out_of_memory) {

@@ -90,7 +90,8 @@ struct device {
     struct lane *lanes;
     int64_t free_ns[2]; /* of a link's wires; the first of an accelerator: it is free from then on */
     int64_t wire_busy_ns[2];
-    int64_t acted_ns; /* when it last did */
+    int64_t acted_ns;     /* when it last did */
+    int64_t last_open_ns; /* from when on all rings are open that it sends into */
     /* An accelerator's. */
     struct message *next; /* [ring_count]: taken of each input, not begun */
     bool *has_next;       /* [ring_count] */
@@ -150,9 +151,9 @@ void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t 
 /* device.c: sensors, sinks, all; link.c: links; accelerator.c: accelerators */
 int64_t device_wake_ns(const struct world *world, const struct device *device);
 void device_act(struct world *world, struct device *device);
-int64_t link_wake_ns(const struct world *world, const struct device *device);
+int64_t link_wake_ns(const struct device *device);
 void link_act(struct world *world, struct device *device);
-int64_t accelerator_wake_ns(const struct world *world, const struct device *device);
+int64_t accelerator_wake_ns(const struct device *device);
 void accelerator_act(struct world *world, struct device *device);
 
 /* histogram.c */
