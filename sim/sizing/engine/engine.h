@@ -16,7 +16,7 @@
 #define SZ_NEVER INT64_MAX
 #define SZ_NOT_SENT (-1)
 #define SZ_NOBODY (-1)
-#define SZ_LINK_BUFFERS 2 /* machines/native/link.py, BUFFERS */
+#define SZ_LINK_BUFFERS 8 /* machines/native/link.py, BUFFERS */
 
 enum sz_overflow { SZ_BLOCK, SZ_DROP_NEWEST, SZ_DROP_OLDEST };
 enum sz_kind { SZ_SENSOR, SZ_SINK, SZ_ACCELERATOR, SZ_LINK };
@@ -110,7 +110,7 @@ struct sz_result {
     int64_t events;
 };
 
-/* Simulate a plan. 0, or -1 if there is no memory, or -2 if devices answer each other without end. */
+/* Simulate a plan. 0, or -1 if there is no memory, or -2 if something goes on without end while no time passes. */
 int sz_simulate(const struct sz_plan *plan, struct sz_result *result);
 uint32_t sz_interface(void);
 
