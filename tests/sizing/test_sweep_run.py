@@ -115,6 +115,7 @@ def test_a_sweep_goes_on_where_it_was_ended(tmp_path: Path) -> None:
     third = Backwards(0)
     again = sweep(asked(*GRID), ORIGIN, tmp_path / "ended", third)
     assert again.before == again.points == 24 and again.table.equals(result.table)
+    assert not (tmp_path / "ended" / PARTS).exists()
 
 
 def test_parts_that_are_broken_are_answered_anew(tmp_path: Path) -> None:

@@ -116,7 +116,10 @@ class SweepFolder:
             table = parquet.ParquetFile(self.path / PARQUET).read(use_threads=False)
         except (OSError, ArrowException):
             return None
-        return table if table.num_rows == sum(self._sizes) and (self.path / CSV).exists() else None
+        if table.num_rows != sum(self._sizes) or not (self.path / CSV).exists():
+            return None
+        shutil.rmtree(self.path / PARTS, ignore_errors=True)
+        return table
 
     def _schema(self) -> Any:
         import pyarrow

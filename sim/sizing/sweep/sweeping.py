@@ -67,25 +67,7 @@ def sweep(asked: Asked, origin: Origin, path: Path, engine: Engine, tell: Tell |
     """
     check_installed()
     began = time.monotonic()
-    tasks = tasks_of(asked.points)
-    types = asked.question.columns.types
-    folder = SweepFolder(path, facts(asked, origin), _notes(asked, origin), types, [len(task.points) for task in tasks])
-    table = folder.whole()
-    before = total = len(asked.points)
-    if table is None:
-        before = sum(len(tasks[number].points) for number in folder.there)
-        done = before
-        if tell is not None:
-            tell(done, total)
-        waiting = [task for task in tasks if task.number not in folder.there]
-        with closing(engine.answers(asked.question, waiting)) as answers:
-            for answer in answers:
-                folder.put(answer.number, answer.rows)
-                done += len(answer.rows)
-                if tell is not None:
-                    tell(done, total)
-        table = table_of(asked, folder.figures())
-        folder.conclude(table)
+    table, before = _answered(asked, origin, path, engine, tell)
     columns = asked.question.columns
     return SweepResult(
         scenario=origin.scenario,
@@ -102,6 +84,29 @@ def sweep(asked: Asked, origin: Origin, path: Path, engine: Engine, tell: Tell |
         wall_s=time.monotonic() - began,
         files={"parquet": str(path / PARQUET), "csv": str(path / CSV)},
     )
+
+
+def _answered(asked: Asked, origin: Origin, path: Path, engine: Engine, tell: Tell | None) -> tuple[pyarrow.Table, int]:
+    """Return the whole table, and how many points were there before; parameters and errors as of `sweep`."""
+    tasks = tasks_of(asked.points)
+    sizes = [len(task.points) for task in tasks]
+    folder = SweepFolder(path, facts(asked, origin), _notes(asked, origin), asked.question.columns.types, sizes)
+    whole = folder.whole()
+    if whole is not None:
+        return whole, len(asked.points)
+    waiting = [task for task in tasks if task.number not in folder.there]
+    done = before = len(asked.points) - sum(len(task.points) for task in waiting)
+    if tell is not None:
+        tell(done, len(asked.points))
+    with closing(engine.answers(asked.question, waiting)) as answers:
+        for answer in answers:
+            folder.put(answer.number, answer.rows)
+            done += len(answer.rows)
+            if tell is not None:
+                tell(done, len(asked.points))
+    table = table_of(asked, folder.figures())
+    folder.conclude(table)
+    return table, before
 
 
 def tasks_of(points: tuple[Point, ...]) -> list[Task]:
