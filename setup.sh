@@ -9,15 +9,15 @@ purpose=${1:-run}
 system_packages=(gcc libc6-dev python3-venv qemu-system-x86 mmdebstrap erofs-utils)
 system_packages+=(qemu-system-arm qemu-system-misc)  # microcontrollers, and compilers for their firmware
 system_packages+=(gcc-arm-none-eabi gcc-riscv64-unknown-elf gcc-xtensa-lx106)
-extras=
+extras=sizing
 case $purpose in
     run) ;;
     test)
         system_packages+=(clang libclang-rt-14-dev gcc-aarch64-linux-gnu)
         system_packages+=(libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients libvirt-dev pkg-config python3-dev)
-        extras=dev,inference,video,libvirt
+        extras=sizing,cluster,dev,inference,video,libvirt
         ;;
-    bench) extras=inference,bench ;;
+    bench) extras=sizing,inference,bench ;;
     *) echo "usage: $0 run|test|bench" >&2; exit 2 ;;
 esac
 

@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 
-from benchmarks import idle, ivi, kernels, lockstep, realtime
+from benchmarks import idle, ivi, kernels, lockstep, realtime, sizing
 from benchmarks.command import ROOT, BenchmarkFailed
 from benchmarks.figure import Figure, table
 from benchmarks.harness import Tell, show
@@ -46,6 +46,7 @@ _ALL = {
     "idle": idle.figures,
     "ivi": ivi.figures,
     "realtime": realtime.figures,
+    "sizing": sizing.figures,
 }
 
 

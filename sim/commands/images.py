@@ -14,7 +14,7 @@ SCENARIOS = PROJECT / "scenarios"
 
 
 def build(quiet: bool, refresh: bool, machine: str) -> None:
-    """Build guest image, ring, plugin and the firmware of the shipped scenarios where the cache lacks them.
+    """Build guest image, ring, plugin, sizing engine and the firmware of the shipped scenarios where the cache lacks them.
 
     Parameters:
         quiet: say nothing where there is nothing to do.
@@ -29,6 +29,7 @@ def build(quiet: bool, refresh: bool, machine: str) -> None:
     from guests.linux import image
     from machines import boards
     from machines.qemu import binary, plugin
+    from sim.sizing.engine import library as engine
     from virtio_shm import library
 
     began = time.monotonic()
@@ -40,6 +41,7 @@ def build(quiet: bool, refresh: bool, machine: str) -> None:
 
     architecture = boards.load_linux(machine).architecture
     ring = library.build_for(architecture)
+    engine.build()
     lockstep = plugin.path(binary.find(architecture).plugin_api)
     built = (image.build if refresh else image.ensure)(say, architecture)
     for scenario in sorted(SCENARIOS.glob("*.yaml")):
@@ -81,7 +83,7 @@ def prune(everything: bool) -> None:
     """Remove snapshots, and images that the present sources do not use.
 
     Parameters:
-        everything: also the image that the present sources use, the ring, the plugin and firmware.
+        everything: also what the present sources use: image, ring, plugin, engine and firmware.
     """
     from guests.linux import image
     from machines.cache import cache_dir
@@ -92,7 +94,7 @@ def prune(everything: bool) -> None:
         path.unlink()
         removed.append(path)
     if everything:
-        for name in ("images", "ring", "plugin", "firmware"):
+        for name in ("images", "ring", "plugin", "sizing", "firmware"):
             removed += cache_dir(name).iterdir()
             shutil.rmtree(cache_dir(name))
     print(f"removed {len(removed)} entries" if removed else "nothing to remove")

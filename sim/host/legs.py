@@ -39,20 +39,14 @@ def has_link(scenario: Scenario, node: str) -> bool:
 
 
 def legs_of(scenario: Scenario) -> list[Leg]:
-    """Return every ring of a scenario.
-
-    Sensors and displays are wired to the board of the microcontroller that they serve: only what goes from one
-    partition to another crosses a link.
-    """
+    """Return every ring of a scenario: one for each channel, and one more for each link that it crosses."""
     legs: list[Leg] = []
     vectors: dict[str, int] = {}
     for name, channel in scenario.channels.items():
         nodes = (channel.source.node, channel.target.node)
-        between_partitions = all(node in scenario.partitions for node in nodes)
-        crossing = [node for node in nodes if between_partitions and has_link(scenario, node)]
         stops = [End(nodes[0], end_vector(scenario, nodes[0], name, "producer"))]
         shown = [str(channel.source)]
-        for link in map(link_name, crossing):
+        for link in map(link_name, scenario.links_crossed(name)):
             for _ in ("in", "out"):
                 vectors[link] = vectors.get(link, 0) + 1
                 stops.append(End(link, vectors[link]))

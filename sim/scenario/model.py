@@ -19,7 +19,7 @@ from sim.scenario.partitions import Partition
 from sim.scenario.paths import DataPath
 from sim.scenario.ports import End
 from sim.scenario.schedule import Scheduler
-from sim.scenario.types import Duration, Memory, Name, Section, TensorText
+from sim.scenario.types import Bandwidth, Duration, Memory, Name, Section, TensorText
 
 DEPTHS = tuple(1 << bit for bit in range(1, 16))
 """Possible depths of a ring: powers of two up to VIRTIO 1.2's largest queue (section 2.7)."""
@@ -58,6 +58,11 @@ class Host(Section):
         default=None,
         alias="memory",
         description="Memory that all Linux guests and channels share; unlimited if left out.",
+    )
+    bandwidth_bytes_per_s: Bandwidth | None = Field(
+        default=None,
+        alias="bandwidth",
+        description="What the memory carries, reading and writing together; tells the share that tensors take of it.",
     )
     launcher: Literal["direct", "libvirt"] = Field(
         default="direct", description="Starts the Linux guests: the simulator itself, or libvirt on this computer."
@@ -136,6 +141,22 @@ class Scenario(Section):
     def microcontrollers(self) -> dict[str, McuPartition]:
         """The partitions that are microcontrollers, by name."""
         return {name: each for name, each in self.partitions.items() if isinstance(each, McuPartition)}
+
+    def links_crossed(self, channel: str) -> tuple[str, ...]:
+        """Return the microcontrollers over whose links a channel goes, in order; it has a ring on each side of each.
+
+        Sensors and displays are wired to the board of the microcontroller that they serve: only what goes from one
+        partition to another crosses a link.
+
+        Parameters:
+            channel: its name.
+        """
+        nodes = (self.channels[channel].source.node, self.channels[channel].target.node)
+        ends = [self.partitions.get(node) for node in nodes]
+        if not all(ends):
+            return ()
+        off_chip = (isinstance(end, McuPartition) and end.effective_link is not None for end in ends)
+        return tuple(node for node, crosses in zip(nodes, off_chip, strict=True) if crosses)
 
     def inputs_of(self, node: str, service: str | None = None) -> dict[str, str]:
         """Return the channels that end at a service or a device: input port to channel name.

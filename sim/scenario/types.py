@@ -102,6 +102,7 @@ Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "
 
 _TIME_UNITS = "|".join(units.DURATIONS)
 _MEMORY_UNITS = "|".join(units.MEMORY)
+_BANDWIDTH_UNITS = "|".join(units.BANDWIDTHS)
 _DTYPES = "|".join(ITEM_BYTES)
 
 Duration = Annotated[
@@ -125,6 +126,17 @@ Memory = Annotated[
     ),
 ]
 """Amount of memory, in bytes."""
+
+Bandwidth = Annotated[
+    int,
+    Written(
+        units.parse_bandwidth,
+        units.format_bandwidth,
+        rf"^\s*{units.NUMBER}\s*({_BANDWIDTH_UNITS})\s*$",
+        ("25.6 GB/s", "16 GiB/s", "800 MB/s"),
+    ),
+]
+"""What a memory carries, in bytes per second."""
 
 PacketSize = Annotated[
     int,

@@ -33,6 +33,16 @@ WIRE_RATES: Mapping[str, int] = {
 }  # fmt: skip
 """Units of a wire's clock, or of its bit rate where it has none, per second."""
 
+BANDWIDTHS: Mapping[str, int] = {
+    "B/s": 1, "kB/s": 1_000, "MB/s": 1_000_000, "GB/s": 1_000_000_000,
+    "KiB/s": 1 << 10, "MiB/s": 1 << 20, "GiB/s": 1 << 30,
+}  # fmt: skip
+"""Bytes per second in each unit of a memory's bandwidth; kB, MB and GB are decimal, as in data sheets of memories (a
+channel of 64 bits with 3200 MT/s has 25.6 GB/s: JEDEC JESD79-4)."""
+
+MAX_BANDWIDTH = 10**15
+"""Bytes per second; a hundred times what the widest stacked memories of one package have together."""
+
 SPEEDS: Mapping[str, int] = {"MIPS": 1}
 """Units of a partition's speed: million instructions per second of virtual time."""
 
@@ -146,6 +156,24 @@ def format_wire_rate(rate: Fraction) -> str:
     return f"{rate / WIRE_RATES[unit]}{unit}"
 
 
+def parse_bandwidth(text: object) -> int:
+    """Return the bandwidth of a memory such as ``25.6 GB/s`` or ``16 GiB/s`` in whole bytes per second."""
+    if isinstance(text, str) and re.fullmatch(r".*[0-9]\s*[kKMG]?i?bit/s\s*", text):
+        raise ValueError(f"{shown(text)} counts bits; a bandwidth is in bytes per second, write it like 16 GB/s")
+    bandwidth = _whole(_quantity(text, BANDWIDTHS, "bandwidth", "16 GB/s"), text, "bytes per second")
+    if not bandwidth:
+        raise ValueError("a bandwidth of 0 carries nothing; write it like 16 GB/s")
+    if bandwidth > MAX_BANDWIDTH:
+        raise ValueError(f"{shown(text)} is more than any memory has; at most {format_bandwidth(MAX_BANDWIDTH)}")
+    return bandwidth
+
+
+def format_bandwidth(bandwidth: int) -> str:
+    """Return the shortest text of a number of bytes per second; of equally long ones that in the largest unit."""
+    texts = (_decimal(Fraction(bandwidth, size), unit) for unit, size in BANDWIDTHS.items())
+    return min((text for text in texts if text is not None), key=lambda text: (len(text), -BANDWIDTHS[text.split()[1]]))
+
+
 def parse_speed(text: object) -> Fraction:
     """Return a speed such as ``1000 MIPS`` or ``62.5 MIPS``, exact, in million instructions per virtual second."""
     speed = _quantity(text, SPEEDS, "speed", "1000 MIPS")
@@ -156,15 +184,20 @@ def parse_speed(text: object) -> Fraction:
 
 def format_speed(speed: Fraction) -> str:
     """Return the text of a speed in MIPS, as a decimal where one is exact."""
-    rest = speed.denominator
+    return _decimal(speed, "MIPS") or f"{speed} MIPS"
+
+
+def _decimal(value: Fraction, unit: str) -> str | None:
+    """Return a value as a decimal number with its unit; None where no decimal that `NUMBER` matches is exact."""
+    rest = value.denominator
     for prime in (2, 5):
         while rest % prime == 0:
             rest //= prime
-    places = next((n for n in range(19) if (speed * 10**n).denominator == 1), None) if rest == 1 else None
+    places = next((n for n in range(19) if (value * 10**n).denominator == 1), None) if rest == 1 else None
     if places is None:
-        return f"{speed} MIPS"
-    digits = str(int(speed * 10**places)).rjust(places + 1, "0")
-    return f"{digits[:-places]}.{digits[-places:]} MIPS" if places else f"{digits} MIPS"
+        return None
+    digits = str(int(value * 10**places)).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]} {unit}" if places else f"{digits} {unit}"
 
 
 def parse_size(text: object) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -48,7 +49,13 @@ class Ring:
     @property
     def layout(self) -> Layout:
         """Where everything lies in its region."""
-        return Layout(self.depth, self.payload_bytes)
+        return _layout(self.depth, self.payload_bytes)
+
+
+@lru_cache(maxsize=1024)
+def _layout(depth: int, payload_bytes: int) -> Layout:
+    """Return a layout; a sweep asks for the same ones again and again."""
+    return Layout(depth, payload_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def test_numbers_are_exact() -> None:
     assert (scenario.name, scenario.seed, scenario.time.mode) == ("valid", 7, "virtual")
     assert (scenario.time.quantum_ns, scenario.time.duration_ns) == (500_000, 2_500_000_000)
     assert (scenario.host.cores, scenario.host.memory_bytes) == (2, 1 << 30)
+    assert scenario.host.bandwidth_bytes_per_s == 25_600_000_000
     cockpit = scenario.partitions["cockpit"]
     assert (cockpit.memory_bytes, cockpit.speed_mips, cockpit.icount_shift) == (192 << 20, Fraction(125, 2), 4)
     assert cockpit.board.cpu.startswith("Haswell")
@@ -166,7 +167,7 @@ def test_overrides() -> None:
 
 
 def test_an_override_may_start_a_section(tmp_path: Path) -> None:
-    path = changed(tmp_path, ("host: {cores: 2, memory: 1G}\n", ""))
+    path = changed(tmp_path, ("host: {cores: 2, memory: 1G, bandwidth: 25.6 GB/s}\n", ""))
     assert load(path, {"host.cores": "3"}).host.cores == 3
 
 

@@ -93,7 +93,7 @@ def flow(value: object) -> str:
 
 
 REPLACED = """
-    name description seed time time.quantum time.duration host.cores host.memory
+    name description seed time time.quantum time.duration host.cores host.memory host.bandwidth
     partitions partitions.cockpit partitions.cockpit.services partitions.cockpit.services.smooth.run
     partitions.perception.memory partitions.perception.machine partitions.perception.services.detector.settings
     partitions.perception.services.detector.settings.threshold

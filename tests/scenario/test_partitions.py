@@ -125,10 +125,36 @@ def test_another_machine_makes_another_kind(tmp_path: Path) -> None:
 
 def test_microcontrollers_take_no_memory_of_the_host(tmp_path: Path) -> None:
     load(scenario(tmp_path, "mps2-an386", RUN))
-    large = scenario(tmp_path, "mps2-an386", RUN, more="# \n").read_text().replace('160]"', '160]", depth: 64')
-    (tmp_path / "mcu.yaml").write_text(large)
-    (message,) = told(tmp_path / "mcu.yaml")
-    assert message.startswith("partitions take 0B and channels 1.2 MiB, the host has 1M")
+    path = scenario(tmp_path, "mps2-an386", RUN)
+    path.write_text(path.read_text().replace('160]"', '160]", depth: 64'))
+    (message,) = told(path)
+    assert message == "partitions take 0B and the rings of channels 2.0 MiB, the host has 1M; at least 2M"
+
+
+def test_every_ring_of_a_channel_takes_memory_of_the_host(tmp_path: Path) -> None:
+    """A channel from one board to another has three rings: before, between and behind their links."""
+    echo = HERE.parents[1] / "guests/mcu/services/echo.c"
+    path = tmp_path / "links.yaml"
+    path.write_text(
+        "name: links\ntime: {duration: 1s}\nhost: {memory: 28K}\npartitions:\n"
+        f"  near: {{machine: esp32s3, services: {{echo: {{run: {echo}}}}}}}\n"
+        f"  far: {{machine: esp32c3, services: {{echo: {{run: {echo}}}}}}}\n"
+        "devices:\n  log: {kind: sink}\nchannels:\n"
+        '  there: {from: near.echo, to: far.echo, tensor: "uint8[64]"}\n'
+        '  back: {from: far.echo, to: near.echo, tensor: "uint8[64]", overflow: drop_oldest}\n'
+        '  told: {from: far.echo, to: log, tensor: "uint8[64]"}\n'
+    )
+    load(path)
+    with pytest.raises(ScenarioErrors, match="the rings of channels 28K, the host has 27K; at least 1M"):
+        load(path, {"host.memory": "27K"})
+
+
+def test_a_ring_too_large_for_any_region_is_told_like_others(tmp_path: Path) -> None:
+    path = scenario(tmp_path, "mps2-an386", RUN)
+    path.write_text(path.read_text().replace('[120,160]"', '[480,640,3]", depth: 32768'))
+    messages = told(path)
+    assert any("28800 MiB of shared memory; at most 256M" in message for message in messages)
+    assert not any("the host has" in message for message in messages)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def test_schema_accepts_what_loads(path: Path) -> None:
 REFUSED = """
     unknown_key_channel missing_time unit_missing_duration unit_unknown_duration unknown_machine name_capital
     unknown_kind tensor_dtype wrong_type_depth seed_negative unknown_overflow end_form depth_no_power
+    unit_missing_bandwidth unit_bits_bandwidth
     mcu_memory mcu_unknown_key mcu_unknown_backend mcu_unknown_machine mcu_link_kind mcu_link_unit mcu_python
     mcu_source_form linux_c_source linux_backend
 """

@@ -32,6 +32,20 @@ def test_memory(text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "bandwidth"),
+    [("25.6 GB/s", 25_600_000_000), ("16GiB/s", 16 << 30), (" 800 MB/s ", 800_000_000), ("1.5 KiB/s", 1536),
+     ("1 kB/s", 1000), ("2MiB/s", 2 << 20), ("17B/s", 17), ("1000000 GB/s", 10**15)],
+)  # fmt: skip
+def test_bandwidths(text: str, bandwidth: int) -> None:
+    assert units.parse_bandwidth(text) == bandwidth
+
+
+def test_bandwidths_are_written_as_short_as_can_be() -> None:
+    texts = ["25.6 GB/s", "16 GiB/s", "0.8 GB/s", "17 B/s", "123456789 B/s", "1 KiB/s"]
+    assert [units.format_bandwidth(units.parse_bandwidth(text)) for text in texts] == texts
+
+
+@pytest.mark.parametrize(
     ("text", "rate"),
     [("30fps", Fraction(30)), ("29.97 fps", Fraction(2997, 100)), ("30000/1001fps", Fraction(30000, 1001)),
      ("100Hz", Fraction(100)), ("0.5fps", Fraction(1, 2))],
@@ -79,6 +93,16 @@ def test_tensors() -> None:
         (units.parse_memory, "1GB", "could mean 1000 or 1024; write G or GiB"),
         (units.parse_memory, "1kb", "could mean 1000 or 1024; write K or KiB"),
         (units.parse_memory, "0.3B", "no whole number of bytes"),
+        (units.parse_bandwidth, 25.6, "25.6 has no unit; write 25.6 GB/s, say, or another bandwidth"),
+        (units.parse_bandwidth, "25.6", "25.6 has no unit; write 25.6 GB/s"),
+        (units.parse_bandwidth, "25.6 GB", "did you mean 'GB/s'?"),
+        (units.parse_bandwidth, "25.6 Gbit/s", "counts bits; a bandwidth is in bytes per second, write it like 16"),
+        (units.parse_bandwidth, "3200 MT/s", "unknown unit 'MT/s' of a bandwidth"),
+        (units.parse_bandwidth, "0.3 B/s", "no whole number of bytes per second"),
+        (units.parse_bandwidth, "0 GB/s", "a bandwidth of 0 carries nothing"),
+        (units.parse_bandwidth, "1000001 GB/s", "more than any memory has; at most 1000000 GB/s"),
+        (units.parse_bandwidth, "-1 GB/s", "is negative"),
+        (units.parse_bandwidth, [], "a list is no bandwidth; write it like 16 GB/s"),
         (units.parse_rate, "30", "30 has no unit; write 30fps"),
         (units.parse_rate, "0fps", "never takes a sample"),
         (units.parse_rate, "30/0fps", "is no rate"),
@@ -123,6 +147,12 @@ def test_memory_round_trips(size: int) -> None:
 
 
 @settings(deadline=None)
+@given(st.integers(1, units.MAX_BANDWIDTH) | st.integers(1, 900_000).map(lambda gib: gib << 30))
+def test_bandwidths_round_trip(bandwidth: int) -> None:
+    assert units.parse_bandwidth(units.format_bandwidth(bandwidth)) == bandwidth
+
+
+@settings(deadline=None)
 @given(st.fractions(Fraction(1, 1000), 10**6, max_denominator=1001))
 def test_rates_round_trip(rate: Fraction) -> None:
     assert units.parse_rate(units.format_rate(rate)) == rate
@@ -163,7 +193,7 @@ def test_tensors_round_trip(dtype: str, shape: list[int], scale: float, zero_poi
 @given(st.text(max_size=40) | st.integers() | st.floats() | st.booleans() | st.none())
 def test_anything_parses_or_is_refused(value: object) -> None:
     for parse in (units.parse_duration, units.parse_memory, units.parse_rate, units.parse_speed, units.parse_size,
-                  units.parse_tensor, units.parse_wire_rate):  # fmt: skip
+                  units.parse_tensor, units.parse_wire_rate, units.parse_bandwidth):  # fmt: skip
         try:
             parse(value)
         except ValueError as error:

@@ -9,6 +9,7 @@ from guests.service import TensorType
 from machines.mcu.window import needed_bytes
 from machines.native.link_timing import KINDS, LinkTiming
 from sim.scenario.checks.context import Context
+from sim.scenario.checks.resources import is_too_large, mapping_bytes
 from sim.scenario.files import File
 from sim.scenario.firmware import FirmwareProblem, ModelFacts, declarations, elf_ports, model_facts
 from sim.scenario.partitions import FIRMWARE, McuPartition, McuService
@@ -190,11 +191,9 @@ def _elf(context: Context, node: str, partition: McuPartition, elf: File) -> Non
 
 
 def _regions(context: Context, node: str) -> Iterator[int]:
-    """Yield the size of the region of each channel end on a partition."""
-    from virtio_shm.layout import Layout
-
+    """Yield what is mapped for each channel end on a partition; a channel that is too large is reported already."""
     for name, ends in context.ends.items():
         channel = context.scenario.channels[name]
         for end in ends:
-            if end is not None and end.node == node:
-                yield Layout(channel.depth, channel.payload_bytes).mapping_bytes
+            if end is not None and end.node == node and not is_too_large(channel):
+                yield mapping_bytes(channel)

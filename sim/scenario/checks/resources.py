@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from machines.mcu.control import MAX_CHANNELS
 from sim.scenario.checks.context import Context
+from sim.scenario.model import Channel
 from sim.scenario.partitions import LinuxPartition
 from sim.scenario.units import DURATIONS, format_duration, format_memory, format_speed
 
@@ -70,15 +71,25 @@ def memory(context: Context) -> None:
         if message:
             context.report(("partitions", name, "memory"), message)
     for name, channel in context.scenario.channels.items():
-        size = channel.payload_bytes * channel.depth
-        if size > MAX_CHANNEL_BYTES:
-            message = (
-                f"{channel.depth} tensors of {channel.payload_bytes} bytes take {size / MIB:.0f} MiB of shared memory"
-            )
+        if is_too_large(channel):
+            size = channel.payload_bytes * channel.depth / MIB
+            message = f"{channel.depth} tensors of {channel.payload_bytes} bytes take {size:.0f} MiB of shared memory"
             advice = f"at most {format_memory(MAX_CHANNEL_BYTES)}: fewer or smaller ones"
             at = "depth" if channel.payload_bytes * 2 <= MAX_CHANNEL_BYTES else "tensor"
             context.report(("channels", name, at), f"{message}; {advice}")
     _host_memory(context)
+
+
+def is_too_large(channel: Channel) -> bool:
+    """Tell whether a channel takes more memory than one may, which is reported at the channel."""
+    return channel.payload_bytes * channel.depth > MAX_CHANNEL_BYTES
+
+
+def mapping_bytes(channel: Channel) -> int:
+    """Return what a run maps for each ring of a channel that is not too large."""
+    from virtio_shm.layout import Layout
+
+    return Layout(channel.depth, channel.payload_bytes).mapping_bytes
 
 
 def _memory_complaint(partition: LinuxPartition) -> str | None:
@@ -93,14 +104,16 @@ def _memory_complaint(partition: LinuxPartition) -> str | None:
 
 
 def _host_memory(context: Context) -> None:
-    available = context.scenario.host.memory_bytes
-    if available is None:
+    scenario = context.scenario
+    available = scenario.host.memory_bytes
+    if available is None or any(map(is_too_large, scenario.channels.values())):
         return
-    guests = [each for each in context.scenario.partitions.values() if isinstance(each, LinuxPartition)]
-    partitions = sum(guest.memory_bytes for guest in guests)
-    channels = sum(channel.payload_bytes * channel.depth for channel in context.scenario.channels.values())
-    if partitions + channels > available:
-        need = -(-(partitions + channels) // MIB)
-        what = f"partitions take {format_memory(partitions)} and channels {channels / MIB:.1f} MiB"
+    partitions = sum(guest.memory_bytes for guest in scenario.linux_guests.values())
+    rings = {name: 1 + len(scenario.links_crossed(name)) for name in scenario.channels}
+    mapped = sum(rings[name] * mapping_bytes(channel) for name, channel in scenario.channels.items())
+    if partitions + mapped > available:
+        need = -(-(partitions + mapped) // MIB)
+        size = f"{mapped / MIB:.1f} MiB" if mapped >= MIB else format_memory(mapped)
+        what = f"partitions take {format_memory(partitions)} and the rings of channels {size}"
         message = f"{what}, the host has {format_memory(available)}; at least {need}M"
         context.report(("host", "memory"), message)

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From boundary to boundary, as sim/host/executive.py does it: the same order of everything. */
+#include "world.h"
+
+#define MOST_ROUNDS 1000 /* sim/host/executive.py, _ROUNDS_LIMIT */
+
+uint32_t sz_interface(void) { return SZ_INTERFACE; }
+
+static int64_t earlier(int64_t one, int64_t other) { return one < other ? one : other; }
+
+static bool is_free(const struct world *world, int32_t node)
+{
+    return !world->plan->policy || !world->plan->nodes[node].is_scheduled;
+}
+
+/* -- at a boundary ----------------------------------------------------------------------------------------------- */
+
+static bool take_doorbell(struct world *world, int32_t participant)
+{
+    const bool was_due = world->is_due[participant];
+    world->is_due[participant] = false;
+    return was_due;
+}
+
+static bool run_devices(struct world *world, bool *acting)
+{
+    const int32_t count = world->plan->device_count;
+    for (int round = 0; round < MOST_ROUNDS; round++) {
+        bool any = false;
+        for (int32_t i = 0; i < count; i++) {
+            acting[i] = take_doorbell(world, world->plan->node_count + i);
+            acting[i] |= device_wake_ns(world, &world->devices[i]) <= world->now_ns;
+            any |= acting[i];
+        }
+        if (!any)
+            return true;
+        for (int32_t i = 0; i < count; i++)
+            if (acting[i])
+                device_act(world, &world->devices[i]);
+    }
+    return false;
+}
+
+static bool boundary(struct world *world, bool *acting)
+{
+    if (!run_devices(world, acting))
+        return false;
+    for (int32_t i = 0; i < world->plan->node_count; i++)
+        if (take_doorbell(world, i)) {
+            world->nodes[i].is_rung = true;
+            world->nodes[i].clock_ns = world->now_ns;
+        }
+    return true;
+}
+
+/* -- between boundaries ------------------------------------------------------------------------------------------ */
+
+static void tell_demands(struct world *world)
+{
+    const struct sz_policy_plan *const policy = world->plan->policy;
+    for (int32_t i = 0; i < world->plan->node_count; i++) {
+        policy->is_rung[i] = world->nodes[i].is_rung;
+        policy->wake_ns[i] = world->nodes[i].is_awake ? world->now_ns : world->nodes[i].due_ns;
+    }
+}
+
+static int64_t next_boundary(struct world *world)
+{
+    const int64_t quantum_ns = world->plan->quantum_ns, now_ns = world->now_ns;
+    int64_t guest_ns = SZ_NEVER, event_ns = SZ_NEVER;
+    for (int32_t i = 0; i < world->plan->node_count; i++)
+        if (is_free(world, i))
+            guest_ns = earlier(guest_ns, node_wake_ns(&world->nodes[i]));
+    if (world->plan->policy) {
+        tell_demands(world);
+        guest_ns = earlier(guest_ns, world->plan->policy->next_ns(now_ns));
+    }
+    for (int32_t i = 0; i < world->plan->device_count; i++)
+        event_ns = earlier(event_ns, device_wake_ns(world, &world->devices[i]));
+    if (guest_ns < now_ns)
+        guest_ns = now_ns;
+    if (event_ns <= now_ns)
+        event_ns = now_ns + 1;
+    const int64_t end_ns = world->plan->duration_ns; /* nothing later matters, and sums stay in range */
+    const int64_t after_guest = guest_ns >= end_ns ? end_ns : (guest_ns / quantum_ns + 1) * quantum_ns;
+    const int64_t at_event = event_ns >= end_ns ? end_ns : (event_ns + quantum_ns - 1) / quantum_ns * quantum_ns;
+    return earlier(earlier(after_guest, at_event), end_ns);
+}
+
+static void run_scheduled(struct world *world, int32_t number, int64_t target_ns)
+{
+    const struct sz_policy_plan *const policy = world->plan->policy;
+    struct node *const node = &world->nodes[number];
+    const int64_t before_ns = *node->busy_ns;
+    const int64_t wake_ns = node->is_awake || node->is_rung ? world->now_ns : node->due_ns;
+    policy->has_run[number] = wake_ns < target_ns && policy->start_ns[number] < policy->stop_ns[number];
+    if (policy->has_run[number]) {
+        node_run(world, node, policy->start_ns[number], policy->stop_ns[number], target_ns);
+        policy->executed_ns[number] = *node->busy_ns - before_ns;
+    }
+}
+
+static void run_nodes(struct world *world, int64_t target_ns)
+{
+    const struct sz_policy_plan *const policy = world->plan->policy;
+    if (policy) {
+        tell_demands(world);
+        policy->decide(target_ns - world->plan->quantum_ns);
+    }
+    for (int32_t i = 0; i < world->plan->node_count; i++) {
+        if (!is_free(world, i))
+            run_scheduled(world, i, target_ns);
+        else if (node_wake_ns(&world->nodes[i]) < target_ns)
+            node_run(world, &world->nodes[i], world->now_ns, target_ns, target_ns);
+    }
+    if (policy)
+        policy->account(target_ns);
+}
+
+/* -- all --------------------------------------------------------------------------------------------------------- */
+
+static bool run(struct world *world, bool *acting)
+{
+    if (!boundary(world, acting))
+        return false;
+    while (world->now_ns < world->plan->duration_ns && !world->is_out_of_memory) {
+        const int64_t target_ns = next_boundary(world);
+        run_nodes(world, target_ns);
+        world->now_ns = target_ns;
+        if (!boundary(world, acting))
+            return false;
+        for (int32_t i = 0; i < world->plan->ring_count; i++)
+            ring_settle(world, &world->rings[i], target_ns);
+    }
+    return true;
+}
+
+int sz_simulate(const struct sz_plan *plan, struct sz_result *result)
+{
+    struct world *const world = world_make(plan, result);
+    if (!world)
+        return -1;
+    bool *const acting = world_allocate(world, (size_t)plan->device_count, sizeof *acting);
+    /* Everybody has come to life by time 0 and looks at its rings once. */
+    for (int32_t i = 0; i < plan->node_count; i++)
+        world->nodes[i].is_rung = true;
+    const bool came_to_rest = acting && run(world, acting);
+    for (int32_t i = 0; i < plan->ring_count && came_to_rest; i++)
+        ring_conclude(world, &world->rings[i]);
+    for (int32_t i = 0; i < plan->path_count && came_to_rest; i++)
+        path_conclude(&world->paths[i]);
+    const bool failed = world->is_out_of_memory;
+    world_free(world);
+    return failed ? -1 : came_to_rest ? 0 : -2;
+}

@@ -1,0 +1,61 @@
+"""The executive's policy, asked by the engine: the same objects that schedule a run (sim.host.scheduler)."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+from sim.host.scheduler import Demand, Policy
+from sim.sizing.engine import interface as c
+from sim.sizing.plan import Node
+
+
+class Scheduling:
+    """Hands the engine's questions to a policy.
+
+    Parameters:
+        policy: a new one; it keeps account of one run.
+        nodes: all of the plan.
+
+    Attributes:
+        structure: what the engine asks through.
+        error: what the policy raised; the engine cannot pass it on.
+    """
+
+    def __init__(self, policy: Policy, nodes: Sequence[Node]) -> None:
+        count = len(nodes)
+        self.error: Exception | None = None
+        self._policy = policy
+        self._names = [(number, node.name) for number, node in enumerate(nodes) if node.scheduled]
+        self._wake, self._start, self._stop, self._executed = ((ctypes.c_int64 * count)() for _ in range(4))
+        self._is_rung, self._has_run = ((ctypes.c_uint8 * count)() for _ in range(2))
+        times = self._wake, self._start, self._stop, self._executed
+        asked = c.Asked(self._next_ns), c.Told(self._decide), c.Told(self._account)
+        self.structure = c.PolicyPlan(*asked, *times, self._is_rung, self._has_run)
+
+    def _demands(self) -> dict[str, Demand]:
+        return {name: Demand(self._wake[number], bool(self._is_rung[number])) for number, name in self._names}
+
+    def _next_ns(self, now_ns: int) -> int:
+        if self.error is not None:
+            return c.NEVER
+        try:
+            return self._policy.next_ns(now_ns, self._demands())
+        except Exception as error:  # noqa: BLE001 - it is raised once the engine has returned
+            self.error = error
+            return c.NEVER
+
+    def _decide(self, start_ns: int) -> None:
+        try:
+            slices = self._policy.decide(start_ns, self._demands())
+        except Exception as error:  # noqa: BLE001 - see above
+            self.error = self.error or error
+            return
+        for number, name in self._names:
+            given = slices.get(name)
+            self._start[number], self._stop[number] = given if given is not None else (0, 0)
+
+    def _account(self, target_ns: int) -> None:
+        for number, name in self._names:
+            if self._has_run[number]:
+                self._policy.account(name, target_ns, self._executed[number])

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A ring: what virtio_shm/core does to slots and doorbells, without the memory (docs/ring.md). */
+#include "world.h"
+
+static void push(struct world *world, struct times_list *list, int64_t at_ns)
+{
+    if (list->count == list->capacity) { /* settled ones make room, as long as they are many */
+        const size_t left = list->count - list->first;
+        int64_t *to = list->at_ns;
+        if (2 * left >= list->capacity) {
+            list->capacity = list->capacity ? 2 * list->capacity : 16;
+            to = world_allocate(world, list->capacity, sizeof *to);
+            if (!to)
+                return;
+        }
+        for (size_t i = 0; i < left; i++)
+            to[i] = list->at_ns[list->first + i];
+        *list = (struct times_list){.at_ns = to, .count = left, .capacity = list->capacity};
+    }
+    list->at_ns[list->count++] = at_ns;
+}
+
+/* -- the producer's side ----------------------------------------------------------------------------------------- */
+
+static void enqueue(struct ring *ring, const struct message *message)
+{
+    ring->waiting[(ring->first + ring->waiting_count++) % ring->plan->depth] = *message;
+}
+
+/* Withdraw the oldest that its consumer has not claimed. False: it has claimed all. */
+static bool revoke(struct ring *ring)
+{
+    const int32_t depth = ring->plan->depth;
+    if (ring->waiting_count <= (int32_t)ring->is_parked)
+        return false;
+    if (ring->is_parked)
+        ring->waiting[(ring->first + 1) % depth] = ring->waiting[ring->first];
+    ring->first = (ring->first + 1) % depth;
+    ring->waiting_count--;
+    ring->result->dropped++;
+    return true;
+}
+
+enum reserved ring_publish(struct world *world, int32_t number, const struct message *message, int64_t at_ns)
+{
+    struct ring *const ring = &world->rings[number];
+    const bool is_full = ring->in_use == ring->plan->depth;
+    if (is_full && ring->plan->overflow == SZ_BLOCK) {
+        ring->result->stalls += !ring->is_stalled;
+        ring->is_stalled = ring->is_wanted = true;
+        return NO_ROOM;
+    }
+    ring->result->offered++;
+    world->result->events++;
+    if (is_full && (ring->plan->overflow == SZ_DROP_NEWEST || !revoke(ring))) {
+        ring->result->dropped++;
+        return REFUSED;
+    }
+    if (!is_full) { /* else one comes as another goes */
+        ring->in_use++;
+        push(world, &ring->taken_up, at_ns);
+    }
+    ring->is_stalled = ring->is_wanted = false;
+    struct message published = *message;
+    published.produced_ns = at_ns;
+    enqueue(ring, &published);
+    path_sent(world, number, &published);
+    if (ring->is_armed) {
+        ring->is_armed = false;
+        world->is_due[ring->plan->target] = true;
+    }
+    return ROOM;
+}
+
+/* -- the consumer's side ----------------------------------------------------------------------------------------- */
+
+bool ring_take(struct world *world, int32_t number, int64_t at_ns, struct message *message)
+{
+    struct ring *const ring = &world->rings[number];
+    if (!ring->waiting_count) {
+        ring->is_armed = true;
+        return false;
+    }
+    *message = ring->waiting[ring->first];
+    if (message->produced_ns > at_ns) {
+        ring->is_parked = ring->is_armed = true;
+        return false;
+    }
+    ring->is_parked = ring->is_armed = false;
+    ring->first = (ring->first + 1) % ring->plan->depth;
+    ring->waiting_count--;
+    ring->result->delivered++;
+    world->result->events++;
+    histogram_add(&ring->latency, at_ns - message->produced_ns);
+    if (message->origin != SZ_NOBODY)
+        histogram_add(&ring->age, at_ns - message->origin_ns);
+    path_taken(world, number, message, at_ns);
+    return true;
+}
+
+int64_t ring_due_ns(const struct ring *ring)
+{
+    return ring->is_parked ? ring->waiting[ring->first].produced_ns : SZ_NEVER;
+}
+
+void ring_give_back(struct world *world, int32_t number, int64_t at_ns)
+{
+    struct ring *const ring = &world->rings[number];
+    ring->in_use--;
+    push(world, &ring->freed, at_ns);
+    world->result->events++;
+    if (ring->is_wanted) {
+        ring->is_wanted = false;
+        world->is_due[ring->plan->source] = true;
+    }
+}
+
+/* -- occupancy --------------------------------------------------------------------------------------------------- */
+
+/* Let the level stand up to `until_ns`. */
+static void stand(struct world *world, struct ring *ring, int64_t until_ns)
+{
+    /* A producer may find a slot free that its consumer gave back later in the same quantum: sim/host/channel.py. */
+    const int32_t level = ring->level < ring->plan->depth ? ring->level : ring->plan->depth;
+    const int64_t step_ns = world->plan->step_ns;
+    if (until_ns <= ring->since_ns)
+        return;
+    ring->result->level_ns[level] += until_ns - ring->since_ns;
+    if (level > ring->result->occupancy_max)
+        ring->result->occupancy_max = level;
+    if (ring->result->series && level)
+        for (int64_t step = ring->since_ns / step_ns; step * step_ns < until_ns; step++)
+            if (ring->result->series[step] < level)
+                ring->result->series[step] = level;
+    ring->since_ns = until_ns;
+}
+
+void ring_settle(struct world *world, struct ring *ring, int64_t until_ns)
+{
+    struct times_list *const up = &ring->taken_up, *const down = &ring->freed;
+    for (;;) {
+        const int64_t next_up = up->first < up->count ? up->at_ns[up->first] : SZ_NEVER;
+        const int64_t next_down = down->first < down->count ? down->at_ns[down->first] : SZ_NEVER;
+        const int64_t next_ns = next_up < next_down ? next_up : next_down;
+        if (next_ns >= until_ns)
+            break;
+        stand(world, ring, next_ns);
+        for (; up->first < up->count && up->at_ns[up->first] == next_ns; up->first++)
+            ring->level++;
+        for (; down->first < down->count && down->at_ns[down->first] == next_ns; down->first++)
+            ring->level--;
+    }
+    if (up->first == up->count)
+        up->first = up->count = 0;
+    if (down->first == down->count)
+        down->first = down->count = 0;
+}
+
+void ring_conclude(struct world *world, struct ring *ring)
+{
+    ring_settle(world, ring, world->plan->duration_ns + 1); /* with what happened at the very end */
+    stand(world, ring, world->plan->duration_ns);
+    if (ring->level > ring->result->occupancy_max && ring->level <= ring->plan->depth)
+        ring->result->occupancy_max = ring->level;
+    histogram_sum_up(&ring->latency, &ring->result->latency);
+    histogram_sum_up(&ring->age, &ring->result->age);
+}

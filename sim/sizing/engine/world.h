@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state of a simulation, and what its parts do for each other. */
+#ifndef SIZING_WORLD_H
+#define SIZING_WORLD_H
+
+#include "engine.h"
+
+/* A tensor: what its frame header says of it. */
+struct message {
+    int64_t produced_ns, origin_ns, origin_sequence;
+    int32_t origin; /* device that the sample is from, SZ_NOBODY: unknown */
+};
+
+struct histogram {
+    uint64_t *bins;
+    int64_t count, min_ns, max_ns;
+};
+
+struct times_list {
+    int64_t *at_ns;
+    size_t count, first, capacity;
+};
+
+struct ring {
+    const struct sz_ring_plan *plan;
+    struct sz_ring_result *result;
+    struct message *waiting; /* a queue in a circle of `depth` */
+    int32_t first, waiting_count;
+    int32_t in_use;  /* slots that wait or are held */
+    bool is_parked;  /* its consumer holds the first of the queue, which lies in its future */
+    bool is_armed;   /* its consumer wants to be rung */
+    bool is_wanted;  /* its producer waits for room and wants to be rung */
+    bool is_stalled; /* that is counted already */
+    struct histogram latency, age;
+    /* Occupancy: changes of the present quantum, which the two ends make in an order of their own. */
+    struct times_list taken_up, freed;
+    int32_t level;
+    int64_t since_ns;
+};
+
+struct service {
+    const struct sz_service_plan *plan;
+    int64_t *calls; /* where they are counted */
+    struct message *held;    /* [required_count] */
+    struct message *newest;  /* [sampled_count] */
+    bool *has_newest;        /* [sampled_count] */
+    bool *is_due;            /* [output_count]: not sent yet */
+    int32_t *order;          /* [output_count]: outputs by their offset in the present call */
+    int32_t held_count, next_output;
+    int64_t elapsed_ns; /* of the present call */
+    bool is_calling, is_unsent;
+};
+
+struct node {
+    const struct sz_node_plan *plan;
+    struct service *services;
+    int64_t *busy_ns;
+    int64_t clock_ns, todo_ns, due_ns;
+    int32_t cursor;
+    bool is_awake, is_rung, is_busy;
+};
+
+struct outlet {
+    int64_t sample, due_ns;
+    bool is_open, is_held_up;
+};
+
+struct transit {
+    struct message message;
+    int64_t arrival_ns;
+};
+
+struct lane {
+    const struct sz_lane_plan *plan;
+    struct message next, sending;
+    bool has_next, is_sending, is_held_up;
+    int64_t ready_ns;
+    struct transit flight[SZ_LINK_BUFFERS];
+    int32_t flying;
+    int64_t freed_ns[SZ_LINK_BUFFERS];
+};
+
+struct device {
+    const struct sz_device_plan *plan;
+    int64_t *busy_ns, *calls;
+    struct outlet *outlets; /* of a sensor, one for each ring */
+    struct lane *lanes;
+    int64_t free_ns[2]; /* of a link's wires; the first of an accelerator */
+    struct message job;
+    bool is_working;
+    bool *is_due; /* of an accelerator's outputs: the result is not sent yet */
+    bool is_unsent;
+};
+
+struct path {
+    const struct sz_path_plan *plan;
+    struct sz_path_result *result;
+    struct histogram age;
+    int64_t first_sent, last_arrived, distinct;
+};
+
+struct world {
+    const struct sz_plan *plan;
+    struct sz_result *result;
+    struct ring *rings;
+    struct node *nodes;
+    struct device *devices;
+    struct path *paths;
+    bool *is_due; /* [participants]: a doorbell is on its way */
+    int64_t now_ns;
+    bool is_out_of_memory;
+    void **allocations;
+    size_t allocation_count, allocation_capacity;
+};
+
+/* world.c: memory that lasts as long as the world; NULL is noted in it. */
+void *world_allocate(struct world *world, size_t count, size_t bytes);
+struct world *world_make(const struct sz_plan *plan, struct sz_result *result);
+void world_free(struct world *world);
+
+/* ring.c */
+enum reserved { NO_ROOM, ROOM, REFUSED };
+enum reserved ring_publish(struct world *world, int32_t ring, const struct message *message, int64_t at_ns);
+bool ring_take(struct world *world, int32_t ring, int64_t at_ns, struct message *message);
+void ring_give_back(struct world *world, int32_t ring, int64_t at_ns);
+int64_t ring_due_ns(const struct ring *ring);
+void ring_settle(struct world *world, struct ring *ring, int64_t until_ns);
+void ring_conclude(struct world *world, struct ring *ring);
+
+/* path.c */
+void path_sent(struct world *world, int32_t ring, const struct message *message);
+void path_taken(struct world *world, int32_t ring, const struct message *message, int64_t at_ns);
+void path_conclude(struct path *path);
+
+/* node.c */
+int64_t node_wake_ns(const struct node *node);
+void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t stop_ns, int64_t target_ns);
+
+/* device.c: sensors, sinks, accelerators; link.c: links */
+int64_t device_wake_ns(const struct world *world, const struct device *device);
+void device_act(struct world *world, struct device *device);
+int64_t link_wake_ns(const struct world *world, const struct device *device);
+void link_act(struct world *world, struct device *device);
+
+/* histogram.c */
+size_t histogram_bins(void);
+void histogram_add(struct histogram *histogram, int64_t value);
+void histogram_sum_up(const struct histogram *histogram, struct sz_times *times);
+
+#endif
