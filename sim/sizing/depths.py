@@ -87,6 +87,7 @@ class Trial:
         verdicts: of the target.
         excess: by how much the requirements are missed, each as a share of its limit; all 0: the target is met.
         refusing: channels of which a ring was full when it should have taken a tensor.
+        full: channels of which a ring was full at some time.
     """
 
     depths: Depths
@@ -95,6 +96,7 @@ class Trial:
     verdicts: tuple[Verdict, ...]
     excess: tuple[float, ...]
     refusing: tuple[str, ...]
+    full: frozenset[str]
 
     @property
     def met(self) -> bool:
@@ -165,13 +167,15 @@ class Trials:
         verdicts = self.target.verdicts(plan, outcome)
         pairs = zip(self.target.requirements, verdicts, strict=True)
         excess = tuple(requirement.excess(verdict.value) for requirement, verdict in pairs)
-        return Trial(depths, plan, outcome, verdicts, excess, refusing(plan, outcome))
+        refused = refusing(plan, outcome)
+        full = {ring.channel for name, ring in plan.rings.items() if outcome.rings[name].occupancy_max >= ring.depth}
+        return Trial(depths, plan, outcome, verdicts, excess, refused, frozenset(full.union(refused)))
 
     def _covering(self, depths: Depths) -> Trial | None:
-        """Return a simulation that differs only by shallower rings which it never found full."""
+        """Return a simulation that differs only by shallower rings which never were full."""
         for trial in self.simulated:
             if all(
-                depth == trial.depths[channel] or (depth > trial.depths[channel] and channel not in trial.refusing)
+                depth == trial.depths[channel] or (depth > trial.depths[channel] and channel not in trial.full)
                 for channel, depth in depths.items()
             ):
                 return trial

@@ -21,15 +21,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sim.scenario.model import DEPTHS
+from sim.sizing.account import region
 from sim.sizing.depths import Depths, Trial, Trials, depth_for
 from sim.sizing.errors import SizingError
 from sim.sizing.requirement import Requirement, in_words
 
-EVENTS = 3_000_000
+EVENTS = 30_000_000
 """Events that the fourth step may simulate: some seconds."""
 
+SIMULATIONS = 1000
+"""Simulations that it may make, each of which takes about a millisecond besides its events."""
+
 MOST = 4096
-"""Settings that the fourth step may look at."""
+"""Settings that it may look at."""
 
 Score = Callable[[Trial], tuple[float, ...]]
 """How far a trial is from what is wanted; smaller is nearer, all 0 is there."""
@@ -182,7 +186,7 @@ def _every(trials: Trials, free: Trial, limits: Depths, below: Trial | None, eve
         The cheapest trial that meets the target, None if none does; and whether all settings were tried.
     """
     found, tops = None, dict(free.depths)
-    left = events // max(free.outcome.events, 1)
+    left = min(events // max(free.outcome.events, 1), SIMULATIONS)
     while True:
         settings = _settings(trials, tops)
         if settings is None:
@@ -214,7 +218,7 @@ def _settings(trials: Trials, tops: Depths) -> list[tuple[int, Depths]] | None:
     sizes: dict[str, dict[int, int]] = {channel: dict.fromkeys(depths, 0) for channel, depths in options.items()}
     for ring in trials.plan.rings.values():
         for depth in options[ring.channel]:
-            sizes[ring.channel][depth] += type(ring.layout)(depth, ring.payload_bytes).mapping_bytes
+            sizes[ring.channel][depth] += region(ring.name, depth, ring.payload_bytes).mapping
     settings: list[tuple[int, Depths]] = []
     for combination in itertools.product(*options.values()):
         depths = dict(zip(options, combination, strict=True))
