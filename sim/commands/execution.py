@@ -100,10 +100,21 @@ def conclude(run: Run, file: Path, folder: Path, baseline: Recorded | None = Non
         record.expectations.append(_same(baseline, comparison))
     run.write_displays(folder / "frames")
     (folder / "trace.log").write_text("".join(run.trace.lines))
+    _note_timing(run, folder)
     (folder / _COMPARISON).unlink(missing_ok=True)
     if comparison is not None:
         (folder / _COMPARISON).write_text(json.dumps(comparison.plain(), indent=2) + "\n")
     return Execution(record, dict(write(record, folder).figures), folder, run.trace.lines, comparison)
+
+
+def _note_timing(run: Run, folder: Path) -> None:
+    """Write how long services took, for `sim size`; in real time that says nothing of the system."""
+    from sim.sizing import timing
+    from sim.sizing.measuring import measure
+
+    (folder / timing.FILE).unlink(missing_ok=True)
+    if run.scenario.time.mode == "virtual":
+        measure(run.scenario, run.record).write(folder)
 
 
 def amend(done: Execution, outcome: ExpectationRecord) -> Execution:

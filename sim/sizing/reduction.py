@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
 
-from sim.scenario.model import Scenario
-from sim.sizing.plan import Plan
-from sim.sizing.timing import Timing
+import numpy as np
+
+from machines.native.link_timing import KINDS, LinkTiming
+from sim.host.ends import channel_ends
+from sim.host.legs import Leg, has_link, legs_of, link_name
+from sim.host.scheduler import Policy, make_policy
+from sim.scenario.model import LinuxPartition, McuPartition, Scenario
+from sim.scenario.units import NS_PER_S
+from sim.sizing.errors import SizingError
+from sim.sizing.paths import paths_of
+from sim.sizing.plan import Calls, Device, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
+from sim.sizing.ports import ports_of
+from sim.sizing.timing import ServiceTiming, Timing
 
 
 def plan_of(scenario: Scenario, timing: Timing, paths: Sequence[tuple[str, str]] = ()) -> Plan:
@@ -20,4 +33,142 @@ def plan_of(scenario: Scenario, timing: Timing, paths: Sequence[tuple[str, str]]
     Raises:
         SizingError: a service has no timing, or a path does not exist.
     """
-    raise NotImplementedError
+    legs = legs_of(scenario)
+    policy = _policy(scenario)
+    modelled = {name: each for name, each in scenario.partitions.items() if each.service_names}
+    return Plan(
+        scenario=scenario.name,
+        quantum_ns=scenario.time.quantum_ns,
+        duration_ns=scenario.time.duration_ns,
+        rings={leg.name: _ring(scenario, leg, timing) for leg in legs},
+        nodes=tuple(_node(scenario, legs, name, timing, policy is not None) for name in modelled),
+        devices=(*(_device(scenario, name) for name in scenario.devices), *_links(scenario, legs)),
+        paths=paths_of(scenario, legs, paths),
+        policy=policy,
+    )
+
+
+def left_out(scenario: Scenario) -> tuple[str, ...]:
+    """Return what of a scenario the model does not know, for the reader."""
+    notes = [
+        f"{name} runs software of its own, which the model leaves out"
+        for name, guest in scenario.linux_guests.items()
+        if guest.boot is not None
+    ]
+    if scenario.faults:
+        notes.append(f"faults of the scenario are left out: {', '.join(scenario.faults)}")
+    return tuple(notes)
+
+
+def _policy(scenario: Scenario) -> Callable[[], Policy] | None:
+    """Return what makes the policy of a run; None where every partition always executes."""
+    if not scenario.linux_guests or make_policy(scenario).full:
+        return None
+    return lambda: make_policy(scenario)
+
+
+def _ring(scenario: Scenario, leg: Leg, timing: Timing) -> Ring:
+    channel = scenario.channels[leg.channel]
+    return Ring(
+        name=leg.name,
+        channel=leg.channel,
+        source=leg.source.participant,
+        target=leg.target.participant,
+        payload_bytes=channel.payload_bytes,
+        depth=channel.depth,
+        overflow=channel.overflow,
+        open_ns=timing.opened_ns.get(leg.name, 0),
+    )
+
+
+# -- nodes -------------------------------------------------------------------------------------------------------------
+
+
+def _node(scenario: Scenario, legs: Sequence[Leg], name: str, timing: Timing, policed: bool) -> Node:
+    partition = scenario.partitions[name]
+    timed = {service: _timed(timing, f"{name}.{service}") for service in partition.service_names}
+    wakes = sorted(each.wake_ns for each in timed.values())
+    services = tuple(
+        _service(scenario, legs, name, service, each, isinstance(partition, McuPartition))
+        for service, each in timed.items()
+    )
+    scheduled = policed and isinstance(partition, LinuxPartition)
+    return Node(name, services, wakes[(len(wakes) - 1) // 2], scheduled)
+
+
+def _timed(timing: Timing, name: str) -> ServiceTiming:
+    found = timing.services.get(name)
+    if found is None:
+        raise SizingError(f"no execution time of {name}; measure it by a run, or write `time:` at the service")
+    if not found.hold_ns:
+        raise SizingError(f"{name} was never called where times were measured; run longer, or write `time:` at it")
+    return found
+
+
+def _service(
+    scenario: Scenario, legs: Sequence[Leg], partition: str, name: str, timed: ServiceTiming, keeps: bool
+) -> Service:
+    ports = ports_of(scenario, legs, partition, name)
+    unknown = [ring for ring in ports.outputs if ring not in timed.outputs]
+    if unknown:
+        raise SizingError(f"{partition}.{name} was measured without output {unknown[0]}; run the scenario anew")
+    columns = [timed.outputs.index(ring) for ring in ports.outputs]
+    offsets = np.array(timed.offsets_ns, np.int64).reshape(len(timed.hold_ns), len(timed.outputs))
+    calls = Calls(np.array(timed.hold_ns, np.int64), np.ascontiguousarray(offsets[:, columns]))
+    return Service(name, ports.required, ports.sampled, ports.outputs, calls, timed.gap_ns, keeps)
+
+
+# -- devices -----------------------------------------------------------------------------------------------------------
+
+
+def _camera(scenario: Scenario, name: str, device: Any, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Device:
+    rate = Fraction(device.rate_fps).limit_denominator(1001)  # as machines.native.camera
+    jitter_ns, count = device.jitter_ns, device.count
+    return Sensor(name, NS_PER_S / rate, outputs, jitter_ns, scenario.seed, count, camera=True)
+
+
+def _recording(scenario: Scenario, name: str, device: Any, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Device:
+    return Sensor(name, NS_PER_S / Fraction(device.rate_hz), outputs, count=device.samples, waits=True)
+
+
+def _sink(scenario: Scenario, name: str, device: Any, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Device:
+    return Sink(name, inputs)
+
+
+MODELLED: Mapping[str, Callable[[Scenario, str, Any, tuple[str, ...], tuple[str, ...]], Device]] = {
+    "camera": _camera,
+    "display": _sink,
+    "recording": _recording,
+    "sink": _sink,
+}
+"""What each kind of device is to the model: made of scenario, name, description, and its rings in and out."""
+
+
+def _device(scenario: Scenario, name: str) -> Device:
+    device = scenario.devices[name]
+    if device.kind not in MODELLED:
+        raise SizingError(f"{name}: the model knows no device of kind {device.kind}; it knows {', '.join(MODELLED)}")
+    ends = channel_ends(scenario, name)
+    inputs = tuple(end.channel for end in ends if end.role == "consumer")
+    outputs = tuple(end.channel for end in ends if end.role == "producer")
+    return MODELLED[device.kind](scenario, name, device, inputs, outputs)
+
+
+def _links(scenario: Scenario, legs: Sequence[Leg]) -> list[Link]:
+    links = []
+    for partition in filter(lambda name: has_link(scenario, name), scenario.partitions):
+        described = scenario.partitions[partition]
+        assert isinstance(described, McuPartition) and described.effective_link is not None
+        wire = described.effective_link
+        timing = LinkTiming(KINDS[wire.kind], wire.rate, wire.latency_ns, wire.mtu_bytes)
+        name = link_name(partition)
+        lanes = []
+        for arriving, leaving in pairwise(legs):
+            if arriving.target.participant == name:
+                channel = scenario.channels[arriving.channel]
+                sent = channel.source.node == partition
+                wire_ns = timing.wire_ns(channel.payload_bytes)
+                lanes.append(Lane(arriving.name, leaving.name, "sent" if sent else "received", wire_ns))
+        if lanes:
+            links.append(Link(name, tuple(lanes), wire.latency_ns, timing.kind.full_duplex))
+    return links

@@ -1,0 +1,207 @@
+"""Calls of a service, as the record of a run shows them: by the tensors that it took, gave back and sent.
+
+A Linux guest's agent (guests/linux/agent/runtime.py) takes the required inputs one after the other, calls, sends, and
+gives the inputs back in the same order; a microcontroller's firmware (guests/mcu/core) does alike. So a call holds the
+tensor that its first required input took, from then until that is given back.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sim.report.record import ChannelRecord, MessageRecord
+from sim.sizing.ports import Ports
+
+
+@dataclass(slots=True)
+class Input:
+    """A tensor that a call took."""
+
+    taken_ns: int
+    produced_ns: int
+    boundary_ns: int
+    """At which its doorbell was delivered."""
+
+    def late_for(self, t_ns: int) -> bool:
+        """Tell whether it was not there yet at a time before it was taken."""
+        return self.produced_ns > t_ns or t_ns < self.boundary_ns <= self.taken_ns
+
+
+@dataclass(slots=True)
+class Call:
+    """One call; times are virtual ns.
+
+    Attributes:
+        inputs: that it took, in the order of time.
+        end_ns: when it gave them back; of a call with sampled inputs only, when it sent last.
+        origin: number and time of the sensor's sample that it worked on.
+        until_ns: what it sends, it sends before this time.
+        sent: when it sent into each ring.
+        waited: it had to wait for room in an output.
+    """
+
+    inputs: list[Input]
+    end_ns: int
+    origin: tuple[int | None, int | None]
+    until_ns: int
+    sent: dict[str, int] = field(default_factory=dict)
+    waited: bool = False
+
+    @property
+    def taken_ns(self) -> int:
+        """When it took its first input."""
+        return self.inputs[0].taken_ns
+
+    @property
+    def began_ns(self) -> int:
+        """When it had all its inputs."""
+        return self.inputs[-1].taken_ns
+
+    @property
+    def missing(self) -> Input | None:
+        """The input that came last, if those before it had to be held until then."""
+        for before, each in zip(reversed(self.inputs[:-1]), reversed(self.inputs[1:]), strict=True):
+            if each.late_for(before.taken_ns):
+                return each
+        return None
+
+
+def calls_of(ports: Ports, channels: Mapping[str, ChannelRecord], quantum_ns: int) -> list[Call]:
+    """Return the calls of a service that have ended, in order, without what they sent.
+
+    Parameters:
+        ports: its rings.
+        channels: all rings of the run.
+        quantum_ns: distance of boundaries.
+    """
+    required = [_taken(channels[ring], quantum_ns) for ring in ports.required]
+    if required:
+        return list(_requiring(required))
+    return list(_sampling([_taken(channels[ring], quantum_ns) for ring in ports.sampled]))
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Tensors of a ring that were taken, in the order in which they were."""
+
+    inputs: list[Input]
+    messages: list[MessageRecord]
+    times: list[int]
+
+
+def _taken(channel: ChannelRecord, quantum_ns: int) -> _Taken:
+    messages = [each for each in channel.messages if each.taken_ns is not None]
+    messages.sort(key=lambda each: each.taken_ns or 0)
+    inputs = [
+        Input(each.taken_ns or 0, each.produced_ns, -(-each.produced_ns // quantum_ns) * quantum_ns)
+        for each in messages
+    ]
+    return _Taken(inputs, messages, [each.taken_ns for each in inputs])
+
+
+def _requiring(required: Sequence[_Taken]) -> Iterator[Call]:
+    """Return calls that hold a tensor of each ring."""
+    first, others = required[0], required[1:]
+    for given, message in zip(first.inputs, first.messages, strict=True):
+        end_ns = message.returned_ns
+        if end_ns is None:
+            continue
+        inputs = [given]
+        for ring in others:
+            index = bisect_right(ring.times, end_ns) - 1  # the next call takes its own only after that
+            back_ns = ring.messages[index].returned_ns if index >= 0 else None
+            if back_ns is not None and back_ns >= given.taken_ns:
+                inputs.append(ring.inputs[index])
+        if len(inputs) == len(required):
+            inputs.sort(key=lambda each: each.taken_ns)
+            yield Call(inputs, end_ns, (message.origin_sequence, message.origin_ns), end_ns)
+
+
+def _sampling(sampled: Sequence[_Taken]) -> Iterator[Call]:
+    """Return calls of firmware that takes whatever is there and keeps it: a call ends unseen before the next begins."""
+    every = [given for ring in sampled for given in ring.inputs]
+    every.sort(key=lambda each: each.taken_ns)
+    groups: list[list[Input]] = []
+    for given in every:
+        if groups and not given.late_for(groups[-1][-1].taken_ns):
+            groups[-1].append(given)
+        else:
+            groups.append([given])
+    for group, following in zip(groups, [*groups[1:], None], strict=True):
+        until_ns = following[0].taken_ns if following else 1 << 63
+        yield Call(group, group[-1].taken_ns, (None, None), until_ns)
+
+
+def add_sent(calls: Sequence[Call], ring: str, channel: ChannelRecord, rung: Sequence[int], quantum_ns: int) -> None:
+    """Note what calls sent into a ring, and which of them had to wait for room in it.
+
+    A tensor needs the slot of the one that was sent a whole ring before it. If that became free only after the call had
+    begun, and the doorbell that tells of it reached the sender between then and the sending, the sender has waited:
+    it asks for that doorbell only when it finds no room.
+
+    Parameters:
+        calls: of one service, in order.
+        ring: its name.
+        channel: its record.
+        rung: boundaries at which the service's partition was rung for this ring, ascending.
+        quantum_ns: distance of boundaries.
+    """
+    sent = [each for each in channel.messages if not refused(each)]
+    sent.sort(key=lambda each: each.produced_ns)
+    times = [each.produced_ns for each in sent]
+    for call in calls:
+        index = bisect_left(times, call.began_ns)
+        while index < len(sent) and times[index] <= call.until_ns and not _made_by(call, sent[index]):
+            index += 1
+        if index == len(sent) or times[index] > call.until_ns:
+            continue
+        call.sent[ring] = times[index]
+        if call.origin == (None, None):
+            call.end_ns = max(call.end_ns, times[index])
+        freed_ns = sent[index - channel.depth].returned_ns if index >= channel.depth else None
+        if (
+            channel.overflow == "block"
+            and freed_ns is not None
+            and -(-freed_ns // quantum_ns) * quantum_ns > call.began_ns
+        ):
+            call.waited |= bisect_right(rung, times[index]) > bisect_right(rung, call.began_ns)
+
+
+def refused(message: MessageRecord) -> bool:
+    """Tell whether a tensor is one that a full ring refused, of which only the number is known."""
+    return message.dropped and message.returned_ns == message.produced_ns and message.origin_ns is None
+
+
+def refused_between(calls: Sequence[Call], ring: str, channel: ChannelRecord) -> list[Call]:
+    """Return the calls whose tensor a ring refused: those that sent nothing where numbers are missing.
+
+    Parameters:
+        calls: of one service, in order, with what they sent.
+        ring: its name.
+        channel: its record.
+    """
+    found: list[Call] = []
+    after_ns, missing = 0, 0
+    began = [call.began_ns for call in calls]
+
+    def among(before_ns: int) -> list[Call]:
+        between = calls[bisect_left(began, after_ns) : bisect_left(began, before_ns)]
+        return [call for call in between if ring not in call.sent][:missing]
+
+    for message in channel.messages:
+        if refused(message):
+            missing += 1
+            continue
+        if missing:
+            found += among(message.produced_ns)
+        after_ns, missing = message.produced_ns, 0
+    return found + among(1 << 63) if missing else found
+
+
+def _made_by(call: Call, message: MessageRecord) -> bool:
+    """Tell whether a tensor tells the origin of a call's input; what firmware sends by its timer tells its own."""
+    if call.origin == (None, None):
+        return message.origin_ns is not None and message.origin_ns <= call.began_ns
+    return (message.origin_sequence, message.origin_ns) == call.origin

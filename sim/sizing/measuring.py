@@ -1,0 +1,201 @@
+"""Measures execution times and arrivals in the record of a run."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from sim.host.legs import Leg, legs_of
+from sim.report.distribution import percentile
+from sim.report.record import ChannelRecord, RunRecord
+from sim.scenario.model import Scenario
+from sim.sizing.calls import Call, add_sent, calls_of, refused, refused_between
+from sim.sizing.execution import ExecutionClock
+from sim.sizing.plan import NOT_SENT
+from sim.sizing.ports import Ports, ports_of, services_of
+from sim.sizing.timing import Arrivals, ServiceTiming, Timing
+
+MOST_CALLS = 10_000
+"""Calls of a service that are kept; of more, so many in equal distances. With three outputs they take 400 kB."""
+
+_BROKEN = ("hung", "failed", "restarting")
+
+
+def measure(scenario: Scenario, record: RunRecord) -> Timing:
+    """Return what a run tells of execution times and arrivals.
+
+    Equal runs give equal timings: all comes from what the trace holds.
+
+    Parameters:
+        scenario: that was run.
+        record: of a run in virtual time that has ended.
+    """
+    legs = legs_of(scenario)
+    ports = {each: ports_of(scenario, legs, *each) for each in services_of(scenario)}
+    calls = {each: _complete(scenario, legs, each, ports[each], record) for each in ports}
+    services, notes = {}, []
+    for (partition, service), own in calls.items():
+        clock = ExecutionClock(record.partitions[partition].slices)
+        node = [call for (name, _), each in calls.items() if name == partition for call in each]
+        name = f"{partition}.{service}"
+        services[name] = _timing(own, ports[partition, service], record.channels, clock, node)
+        notes += _remarks(name, services[name], ports[partition, service], record)
+    if any(fault.injected_ns is not None for fault in record.faults.values()):
+        notes.append("faults struck in the measured run: calls under them may have taken longer than they would")
+    return Timing(
+        scenario.name,
+        services,
+        _opened(scenario, legs, record),
+        {leg.name: _arrivals(record.channels[leg.name]) for leg in legs},
+        tuple(notes),
+    )
+
+
+def _complete(
+    scenario: Scenario, legs: Sequence[Leg], service: tuple[str, str], ports: Ports, record: RunRecord
+) -> list[Call]:
+    """Return the calls of a service with what they sent, without those that a fault or a restart cut short."""
+    partition = service[0]
+    calls = calls_of(ports, record.channels, record.quantum_ns)
+    own = {*ports.required, *ports.sampled, *ports.outputs}
+    concerned = {partition} | {end.participant for leg in legs if leg.name in own for end in (leg.source, leg.target)}
+    cuts = sorted(
+        state.t_ns
+        for name in concerned & record.partitions.keys()
+        for state in record.partitions[name].states
+        if state.state in _BROKEN
+    )
+    calls = [call for call in calls if bisect_right(cuts, call.end_ns) == bisect_right(cuts, call.taken_ns - 1)]
+    for ring in ports.outputs:
+        rung = [each.t_ns for each in record.doorbells if each.channel == ring and each.target == partition]
+        add_sent(calls, ring, record.channels[ring], rung, record.quantum_ns)
+    return calls
+
+
+def _timing(
+    calls: Sequence[Call],
+    ports: Ports,
+    channels: Mapping[str, ChannelRecord],
+    clock: ExecutionClock,
+    node: Sequence[Call],
+) -> ServiceTiming:
+    """Return the timing of a service from its calls.
+
+    Parameters:
+        calls: of the service.
+        ports: its rings.
+        channels: all of the run.
+        clock: of its partition.
+        node: calls of all services of the partition.
+    """
+    fetching = _median([clock.between(call.taken_ns, call.began_ns) for call in calls if call.missing is None])
+    times: list[tuple[int, ...]] = []
+    for call in calls:
+        whole = call.missing is None
+        taking = clock.between(call.taken_ns, call.began_ns) if whole else fetching  # held inputs do not execute
+        sent = [
+            taking + clock.between(call.began_ns, call.sent[ring]) if ring in call.sent else NOT_SENT
+            for ring in ports.outputs
+        ]
+        times.append((taking + clock.between(call.began_ns, call.end_ns), *sent))
+    for column, ring in enumerate(ports.outputs, 1):
+        usual = _median([each[column] for each in times if each[column] != NOT_SENT])
+        lost = {id(call) for call in refused_between(calls, ring, channels[ring])}
+        for index, call in enumerate(calls):
+            if id(call) in lost:
+                times[index] = (*times[index][:column], usual, *times[index][column + 1 :])
+    times = _without_waiting(times, [call.waited for call in calls])
+    wake_ns, gap_ns = _latencies(calls, clock, node)
+    waited = sum(call.waited for call in calls)
+    kept = _thinned(times)
+    hold, offsets = tuple(each[0] for each in kept), tuple(each[1:] for each in kept)
+    return ServiceTiming(ports.outputs, hold, offsets, wake_ns, gap_ns, "measured", len(calls), waited)
+
+
+def _without_waiting(times: Sequence[tuple[int, ...]], waited: Sequence[bool]) -> list[tuple[int, ...]]:
+    """Give calls that waited for room the times of the call before that did not and sent the same, else of one after.
+
+    The first calls of a run find their rings empty, so there is hardly ever none; then they keep their own.
+    """
+
+    def pattern(each: tuple[int, ...]) -> tuple[bool, ...]:
+        return tuple(offset == NOT_SENT for offset in each[1:])
+
+    known: dict[tuple[bool, ...], tuple[int, ...]] = {}
+    for each, late in zip(reversed(times), reversed(waited), strict=True):
+        if not late:
+            known[pattern(each)] = each
+    result = []
+    for each, late in zip(times, waited, strict=True):
+        if not late:
+            known[pattern(each)] = each
+        result.append(known.get(pattern(each), each) if late else each)
+    return result
+
+
+def _latencies(calls: Sequence[Call], clock: ExecutionClock, node: Sequence[Call]) -> tuple[int, int]:
+    """Return the medians of the time from a doorbell, and from the end of a call, to taking a tensor."""
+    ends = sorted(call.end_ns for call in node)
+    wakes, gaps = [], []
+    for call in calls:
+        came = call.missing or max(call.inputs, key=lambda each: each.boundary_ns)
+        taken_ns = call.missing.taken_ns if call.missing else call.taken_ns
+        index = bisect_right(ends, taken_ns) - 1
+        if ends[index] == call.end_ns:  # of a call without any length
+            index -= 1
+        before_ns = ends[index] if index >= 0 else 0
+        if before_ns <= came.boundary_ns <= taken_ns:
+            wakes.append(clock.between(came.boundary_ns, taken_ns))
+        elif before_ns >= came.produced_ns:
+            gaps.append(clock.between(before_ns, taken_ns))
+    return _median(wakes), _median(gaps)
+
+
+def _remarks(name: str, timing: ServiceTiming, ports: Ports, record: RunRecord) -> list[str]:
+    """Return what the reader has to know of a service."""
+    remarks = []
+    if not timing.counted:
+        remarks.append(f"{name}: no call of it was measured")
+    if timing.waited:
+        what = "had to wait for room in an output; times of calls that had not stand for them"
+        remarks.append(f"{name}: {timing.waited} of {timing.counted} calls {what}")
+    for ring in ports.outputs:
+        own = sum(message.origin_ns == message.produced_ns for message in record.channels[ring].messages)
+        if own and (ports.required or ports.sampled):
+            remarks.append(f"{name}: {own} tensors on {ring} were sent by a timer, which the model leaves out")
+    return remarks
+
+
+def _thinned(times: Sequence[tuple[int, ...]]) -> Sequence[tuple[int, ...]]:
+    if len(times) <= MOST_CALLS:
+        return times
+    return [times[index * len(times) // MOST_CALLS] for index in range(MOST_CALLS)]
+
+
+def _opened(scenario: Scenario, legs: Sequence[Leg], record: RunRecord) -> dict[str, int]:
+    """Return when each ring could first be sent into by its device; 0 where the first sample went at once."""
+    opened = {}
+    for leg in legs:
+        if leg.source.participant not in scenario.devices:
+            continue
+        first = next((each for each in record.channels[leg.name].messages if not refused(each)), None)
+        opened[leg.name] = 0
+        if first is not None:
+            due_ns = -(-(first.origin_ns or 0) // record.quantum_ns) * record.quantum_ns
+            if first.produced_ns > due_ns or first.origin_sequence:
+                opened[leg.name] = first.produced_ns
+    return opened
+
+
+def _arrivals(channel: ChannelRecord) -> Arrivals:
+    times = sorted(each.produced_ns for each in channel.messages if not refused(each))
+    between = sorted(later - earlier for earlier, later in pairwise(times))
+    if not between:
+        return Arrivals(len(times))
+    p50, p99 = percentile(between, 50) or 0, percentile(between, 99) or 0
+    return Arrivals(len(times), between[0], p50, p99, between[-1])
+
+
+def _median(values: Sequence[int]) -> int:
+    return percentile(values, 50) or 0
