@@ -17,14 +17,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sim.scenario.model import Scenario
-from sim.scenario.paths import origin_inputs, ways
 from sim.scenario.ports import Endpoint, parse_endpoint
 from sim.scenario.problem import advice
-from sim.scenario.services import required_inputs
 from sim.scenario.units import parse_duration, parse_memory, shown
 from sim.sizing.answer import Verdict
 from sim.sizing.errors import SizingError
 from sim.sizing.outcome import Outcome
+from sim.sizing.paths import ways_of
 from sim.sizing.plan import Plan
 from sim.sizing.requirement import COMPARISONS, PERCENTILES, UNITS, Requirement
 
@@ -165,7 +164,7 @@ class _Reader:
 
     def _named_path(self, name: str) -> str:
         path = self.scenario.paths[name]
-        self.ways[name] = self._ways(path.source, path.target)[0]
+        self.ways[name] = ways_of(self.scenario, path.source, path.target)[0]
         return name
 
     def _path(self, figure: str, text: str, at: int) -> str:
@@ -196,27 +195,17 @@ class _Reader:
             raise _Wrong(at, message) from None
 
     def _sensors(self) -> list[str]:
-        devices = self.scenario.devices.items()
-        return [name for name, each in devices if any(port.direction == "output" for port in each.ports().values())]
-
-    def _ways(self, begin: Endpoint, end: Endpoint) -> list[tuple[str, ...]]:
-        ends = {name: (channel.source, channel.target) for name, channel in self.scenario.channels.items()}
-
-        def origins(node: str, service: str) -> tuple[str, ...]:
-            required = required_inputs(self.scenario.partitions[node], service)
-            return origin_inputs(required, tuple(self.scenario.inputs_of(node, service)))
-
-        return ways(ends, origins, begin, end)
+        return [name for name in self.scenario.devices if self.scenario.outputs_of(name)]
 
     def _only_way(self, begin: Endpoint, end: Endpoint, at: int) -> tuple[str, ...]:
-        found = self._ways(begin, end)
+        found = ways_of(self.scenario, begin, end)
         if len(found) == 1:
             return found[0]
         targets = {name: channel.target for name, channel in self.scenario.channels.items()}
         if found:
             ends = " or ".join(str(targets[way[-1]]) for way in found)
             raise _Wrong(at, f"samples of '{begin}' arrive at '{end}' by {len(found)} inputs; write {ends}")
-        reached = sorted({str(target) for target in targets.values() if self._ways(begin, target)})
+        reached = sorted({str(target) for target in targets.values() if ways_of(self.scenario, begin, target)})
         where = f"they arrive at {', '.join(reached)}" if reached else "add channels to the scenario"
         raise _Wrong(at, f"no channels carry samples of '{begin}' to '{end}'; {where}")
 
@@ -256,7 +245,7 @@ class _Reader:
             for sensor in sensors:
                 for channel in reversed(channels):
                     target = self.scenario.channels[channel].target
-                    if self._ways(Endpoint(sensor), target):
+                    if ways_of(self.scenario, Endpoint(sensor), target):
                         return (
                             f"{figure}({sensor}->{target if target.node in self.scenario.partitions else target.node})"
                         )

@@ -58,7 +58,7 @@ def _path(path: PathRecord) -> PathOutcome:
 def _paths(record: RunRecord, scenario: Scenario, plan: Plan) -> dict[str, PathRecord]:
     """Return the plan's paths as the run went; the target may ask about some that the scenario has not."""
     asked = {
-        name: DataPath(**{"from": begin, "to": end})
+        name: DataPath.model_validate({"from": begin, "to": end})
         for name in plan.paths
         if name not in scenario.paths
         for begin, _, end in [name.partition("->")]
@@ -71,8 +71,8 @@ def _paths(record: RunRecord, scenario: Scenario, plan: Plan) -> dict[str, PathR
 def _times(values: Sequence[int]) -> Times:
     if not values:
         return Times(0, 0, 0, 0, 0, 0, 0)
-    at = [percentile(values, percent) or 0 for percent in (50, 95, 99, P99_9)]
-    return Times(len(values), min(values), *at, max(values))
+    p50, p95, p99, p99_9 = (percentile(values, percent) or 0 for percent in (50, 95, 99, P99_9))
+    return Times(len(values), min(values), p50, p95, p99, p99_9, max(values))
 
 
 def compare(plan: Plan, predicted: Outcome, emulated: Outcome) -> tuple[Compared, ...]:
