@@ -123,7 +123,7 @@ class Requirement:
 
 
 def in_words(value: float, unit: str) -> str:
-    """Return a figure as a person reads it: `14.002 ms`, `2M`, `12`.
+    """Return a figure as a person reads it: `14.0 ms`, `2M`, `12`; of a time three digits, as good as percentiles are.
 
     Parameters:
         value: in `unit`.
@@ -134,5 +134,7 @@ def in_words(value: float, unit: str) -> str:
     if unit == "bytes":
         return format_memory(round(value))
     if unit == "ns":
-        return f"{value / 1e6:,.3f}".rstrip("0").rstrip(".") + " ms"
+        ms = value / 1e6
+        places = 2 - math.floor(math.log10(ms)) if ms else 0
+        return f"{round(ms, places):,.{max(places, 0)}f} ms"
     return f"{value:,.0f}"
