@@ -76,32 +76,39 @@ def calls_of(ports: Ports, channels: Mapping[str, ChannelRecord], quantum_ns: in
         channels: all rings of the run.
         quantum_ns: distance of boundaries.
     """
-    required = [_taken(channels[ring], quantum_ns) for ring in ports.required]
+    required = [taken_of(channels[ring], quantum_ns) for ring in ports.required]
     if required:
         return list(_requiring(required))
-    return list(_sampling([_taken(channels[ring], quantum_ns) for ring in ports.sampled]))
+    return list(_sampling([taken_of(channels[ring], quantum_ns) for ring in ports.sampled]))
 
 
 @dataclass(slots=True)
-class _Taken:
-    """Tensors of a ring that were taken, in the order in which they were."""
+class Taken:
+    """Tensors of a ring that were taken, in the order in which they were.
+
+    Attributes:
+        inputs: what is to be known of each.
+        messages: their records.
+        times: when each was taken.
+    """
 
     inputs: list[Input]
     messages: list[MessageRecord]
     times: list[int]
 
 
-def _taken(channel: ChannelRecord, quantum_ns: int) -> _Taken:
+def taken_of(channel: ChannelRecord, quantum_ns: int) -> Taken:
+    """Return what was taken out of a ring; `quantum_ns` is the distance of boundaries."""
     messages = [each for each in channel.messages if each.taken_ns is not None]
     messages.sort(key=lambda each: each.taken_ns or 0)
     inputs = [
         Input(each.taken_ns or 0, each.produced_ns, -(-each.produced_ns // quantum_ns) * quantum_ns)
         for each in messages
     ]
-    return _Taken(inputs, messages, [each.taken_ns for each in inputs])
+    return Taken(inputs, messages, [each.taken_ns for each in inputs])
 
 
-def _requiring(required: Sequence[_Taken]) -> Iterator[Call]:
+def _requiring(required: Sequence[Taken]) -> Iterator[Call]:
     """Return calls that hold a tensor of each ring."""
     first, others = required[0], required[1:]
     for given, message in zip(first.inputs, first.messages, strict=True):
@@ -119,7 +126,7 @@ def _requiring(required: Sequence[_Taken]) -> Iterator[Call]:
             yield Call(inputs, end_ns, (message.origin_sequence, message.origin_ns), end_ns)
 
 
-def _sampling(sampled: Sequence[_Taken]) -> Iterator[Call]:
+def _sampling(sampled: Sequence[Taken]) -> Iterator[Call]:
     """Return calls of firmware that takes whatever is there and keeps it: a call ends unseen before the next begins."""
     every = [given for ring in sampled for given in ring.inputs]
     every.sort(key=lambda each: each.taken_ns)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from sim.host.legs import Leg, legs_of
 from sim.report.distribution import percentile
 from sim.report.record import ChannelRecord, RunRecord
 from sim.scenario.model import Scenario
-from sim.sizing.calls import Call, add_sent, calls_of, refused, refused_between
+from sim.sizing.calls import Call, Input, add_sent, calls_of, refused, refused_between, taken_of
 from sim.sizing.execution import ExecutionClock
 from sim.sizing.plan import NOT_SENT
 from sim.sizing.ports import Ports, ports_of, services_of
@@ -37,9 +38,11 @@ def measure(scenario: Scenario, record: RunRecord) -> Timing:
     services, notes = {}, []
     for (partition, service), own in calls.items():
         clock = ExecutionClock(record.partitions[partition].slices)
-        node = [call for (name, _), each in calls.items() if name == partition for call in each]
         name = f"{partition}.{service}"
-        services[name] = _timing(own, ports[partition, service], record.channels, clock, node)
+        measured = _timing(own, ports[partition, service], record.channels, clock)
+        node = [call for (other, _), each in calls.items() if other == partition for call in each]
+        takes = _takes([each for (other, _), each in ports.items() if other == partition], record)
+        services[name] = replace(measured, wake_ns=_wake_ns(own, clock, node), gap_ns=_gap_ns(own, clock, takes))
         notes += _remarks(name, services[name], ports[partition, service], record)
     if any(fault.injected_ns is not None for fault in record.faults.values()):
         notes.append("faults struck in the measured run: calls under them may have taken longer than they would")
@@ -73,21 +76,26 @@ def _complete(
     return calls
 
 
+def _takes(services: Sequence[Ports], record: RunRecord) -> list[Input]:
+    """Return what the services of a partition took, in the order of time."""
+    rings = [ring for ports in services for ring in (*ports.required, *ports.sampled)]
+    takes = [take for ring in rings for take in taken_of(record.channels[ring], record.quantum_ns).inputs]
+    return sorted(takes, key=lambda take: take.taken_ns)
+
+
 def _timing(
     calls: Sequence[Call],
     ports: Ports,
     channels: Mapping[str, ChannelRecord],
     clock: ExecutionClock,
-    node: Sequence[Call],
 ) -> ServiceTiming:
-    """Return the timing of a service from its calls.
+    """Return how long the calls of a service take.
 
     Parameters:
         calls: of the service.
         ports: its rings.
         channels: all of the run.
         clock: of its partition.
-        node: calls of all services of the partition.
     """
     fetching = _median([clock.between(call.taken_ns, call.began_ns) for call in calls if call.missing is None])
     times: list[tuple[int, ...]] = []
@@ -106,11 +114,10 @@ def _timing(
             if id(call) in lost:
                 times[index] = (*times[index][:column], usual, *times[index][column + 1 :])
     times = _without_waiting(times, [call.waited for call in calls])
-    wake_ns, gap_ns = _latencies(calls, clock, node)
     waited = sum(call.waited for call in calls)
     kept = _thinned(times)
     hold, offsets = tuple(each[0] for each in kept), tuple(each[1:] for each in kept)
-    return ServiceTiming(ports.outputs, hold, offsets, wake_ns, gap_ns, "measured", len(calls), waited)
+    return ServiceTiming(ports.outputs, hold, offsets, counted=len(calls), waited=waited)
 
 
 def _without_waiting(times: Sequence[tuple[int, ...]], waited: Sequence[bool]) -> list[tuple[int, ...]]:
@@ -134,22 +141,35 @@ def _without_waiting(times: Sequence[tuple[int, ...]], waited: Sequence[bool]) -
     return result
 
 
-def _latencies(calls: Sequence[Call], clock: ExecutionClock, node: Sequence[Call]) -> tuple[int, int]:
-    """Return the medians of the time from a doorbell, and from the end of a call, to taking a tensor."""
+def _wake_ns(calls: Sequence[Call], clock: ExecutionClock, node: Sequence[Call]) -> int:
+    """Return the median of the time from the doorbell that wakes an idle node to taking the tensor it tells of."""
     ends = sorted(call.end_ns for call in node)
-    wakes, gaps = [], []
+    samples = []
     for call in calls:
         came = call.missing or max(call.inputs, key=lambda each: each.boundary_ns)
         taken_ns = call.missing.taken_ns if call.missing else call.taken_ns
-        index = bisect_right(ends, taken_ns) - 1
-        if ends[index] == call.end_ns:  # of a call without any length
-            index -= 1
-        before_ns = ends[index] if index >= 0 else 0
-        if before_ns <= came.boundary_ns <= taken_ns:
-            wakes.append(clock.between(came.boundary_ns, taken_ns))
-        elif before_ns >= came.produced_ns:
-            gaps.append(clock.between(before_ns, taken_ns))
-    return _median(wakes), _median(gaps)
+        index = bisect_left(ends, taken_ns) - 1
+        idle_ns = ends[index] if index >= 0 else 0
+        if idle_ns <= came.boundary_ns <= taken_ns:
+            samples.append(clock.between(came.boundary_ns, taken_ns))
+    return _median(samples)
+
+
+def _gap_ns(calls: Sequence[Call], clock: ExecutionClock, takes: Sequence[Input]) -> int:
+    """Return the median of the time from the end of a call to taking a tensor that was there already.
+
+    Parameters:
+        calls: of the service whose calls end.
+        clock: of its partition.
+        takes: whatever services of the partition took, in the order of time.
+    """
+    times = [take.taken_ns for take in takes]
+    samples = []
+    for call in calls:
+        index = bisect_right(times, call.end_ns)
+        if index < len(takes) and not takes[index].late_for(call.end_ns):
+            samples.append(clock.between(call.end_ns, times[index]))
+    return _median(samples)
 
 
 def _remarks(name: str, timing: ServiceTiming, ports: Ports, record: RunRecord) -> list[str]:
