@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sim.scenario.units import format_memory
+from sim.report import svg
 from sim.sizing.answer import Verdict
 from sim.sizing.outcome import Outcome, RingOutcome, Times
 from sim.sizing.plan import Plan
@@ -24,6 +24,8 @@ UNITS: Mapping[str, Unit] = {
     "drops": "", "stalls": "", "occupancy": "", "missing": "", "memory": "bytes", **dict.fromkeys(PERCENTILES, "ns"),
 }  # fmt: skip
 """Every figure that a target may have, with its unit."""
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq, "=": operator.eq, "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
@@ -123,18 +125,15 @@ class Requirement:
 
 
 def in_words(value: float, unit: str) -> str:
-    """Return a figure as a person reads it: `14.0 ms`, `2M`, `12`; of a time three digits, as good as percentiles are.
+    """Return a figure as a person reads it: `14.2 ms`, `2 MiB`, `12`.
 
     Parameters:
         value: in `unit`.
         unit: `ns`, `bytes` or nothing.
     """
     if math.isnan(value):
-        return "nothing arrives"
-    if unit == "bytes":
-        return format_memory(round(value))
-    if unit == "ns":
-        ms = value / 1e6
-        places = 2 - math.floor(math.log10(ms)) if ms else 0
-        return f"{round(ms, places):,.{max(places, 0)}f} ms"
-    return f"{value:,.0f}"
+        return "not known, as nothing arrives"
+    if not unit:
+        return f"{value:,.0f}"
+    said = svg.duration(value) if unit == "ns" else svg.size(value)
+    return said.replace(NO_BREAK, " ")

@@ -267,9 +267,7 @@ def _not_together(trials: Trials, nearest: Trial, limits: Depths, where: str) ->
 
 
 def _best(requirement: Requirement, value: float) -> str:
-    if math.isnan(value):
-        return f"{requirement.subject} is not known, as nothing arrives"
-    return f"{requirement.subject} is {in_words(value, requirement.unit)} at best"
+    return f"{requirement.subject} is {in_words(value, requirement.unit)}{'' if math.isnan(value) else ' at best'}"
 
 
 def _advice(requirement: Requirement, value: float, trials: Trials, limits: Depths) -> str:

@@ -1,0 +1,131 @@
+"""An answer as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from sim.report.svg import clean
+from sim.sizing.account_table import account_lines
+from sim.sizing.answer import Answer, Compared, Proposal, Sensitivity, Verdict
+from sim.sizing.requirement import in_words
+from sim.sizing.verification import is_wrong
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+WIDTH = 118
+"""Columns of a text that does not go to a terminal."""
+
+
+def show(answer: Answer, console: Console) -> None:
+    """Print an answer.
+
+    Parameters:
+        answer: all of it.
+        console: where to.
+    """
+    from rich.text import Text
+
+    def say(*lines: str) -> None:
+        for line in lines:
+            console.print(Text(clean(line)), soft_wrap=True)
+
+    console.print(_verdicts(answer))
+    console.print(_proposals(answer.proposals))
+    say(f"binding: {answer.binding}", "", *account_lines(answer.account), _gain(answer), "")
+    if answer.sensitivities:
+        console.print(_sensitivities(answer.sensitivities))
+    if answer.compared:
+        console.print(_compared(answer.compared))
+    say(*(f"note: {note}" for note in answer.notes))
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """Return a requirement and its value: `met  p99(camera->display)<80ms  (14 ms)`."""
+    return f"{'met' if verdict.met else 'MISSED'}  {verdict.text}  ({in_words(verdict.value, verdict.unit)})"
+
+
+def _gain(answer: Answer) -> str:
+    now, then = answer.account_now.shared_bytes, answer.account.shared_bytes
+    less = (
+        "as now" if now == then else f"{in_words(abs(now - then), 'bytes')} {'less' if then < now else 'more'} than now"
+    )
+    return f"rings with the proposed depths: {then:,} bytes, {less}"
+
+
+def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title=title, title_justify="left", title_style="bold"
+    )
+    for number, head in enumerate(heads):
+        table.add_column(Text(head), overflow="fold", no_wrap=not number)
+    for row in rows:
+        table.add_row(*(Text(clean(cell)) for cell in row))
+    return table
+
+
+def _verdicts(answer: Answer) -> Table:
+    rows = [
+        (
+            "met" if then.met else "MISSED",
+            then.text,
+            in_words(then.value, then.unit),
+            in_words(now.value, now.unit) + ("" if now.met else ", missed"),
+        )
+        for then, now in zip(answer.verdicts, answer.verdicts_now, strict=True)
+    ]
+    return _table("Target", ("", "requirement", "with the proposed depths", "with the present ones"), rows)
+
+
+def _proposals(proposals: Sequence[Proposal]) -> Table:
+    rows = [
+        (
+            each.channel,
+            str(each.depth_now),
+            str(each.depth),
+            f"{each.margin:+d}" if each.margin else "0",
+            f"{each.bytes:,}",
+            str(each.occupancy_max),
+            "none" if each.bound is None else str(each.bound),
+            each.why,
+        )
+        for each in proposals
+    ]
+    heads = ("channel", "depth now", "proposed", "margin", "bytes", "held at most", "bound", "not smaller as")
+    return _table("Depths", heads, rows)
+
+
+def _sensitivities(found: Sequence[Sensitivity]) -> Table:
+    rows = [(each.change, each.breaks or "all holds", _cost(each)) for each in found]
+    return _table("What breaks first", ("change", "with the proposed depths", "sized anew"), rows)
+
+
+def _cost(one: Sensitivity) -> str:
+    if one.extra_bytes is None:
+        return "no depth meets the target"
+    if not one.extra_bytes:
+        return "no more memory"
+    return f"{in_words(abs(one.extra_bytes), 'bytes')} {'more' if one.extra_bytes > 0 else 'less'}"
+
+
+def _compared(compared: Sequence[Compared]) -> Table:
+    rows = [(each.figure, *_both(each), _error(each)) for each in compared]
+    return _table("Predicted and emulated", ("figure", "predicted", "emulated", "error"), rows)
+
+
+def _both(one: Compared) -> tuple[str, str]:
+    unit = "ns" if one.figure.endswith((".p99", ".max")) else ""
+    return in_words(one.predicted, unit), in_words(one.emulated, unit)
+
+
+def _error(one: Compared) -> str:
+    wrong = "  WRONG" if is_wrong(one) else ""
+    if one.error == float("inf"):
+        return f"-{wrong}"
+    return f"{100 * one.error:.2f} %{wrong}"

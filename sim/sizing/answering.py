@@ -1,0 +1,83 @@
+"""From a scenario, execution times and a target to an answer, all by the model: nothing runs here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim.scenario.model import Scenario
+from sim.sizing import model
+from sim.sizing.account import account
+from sim.sizing.answer import Answer
+from sim.sizing.bounds import bounds
+from sim.sizing.depths import Trial, Trials, depths_of, limits_of
+from sim.sizing.proposal import binding, channel_backlogs, curves, proposals, rates_hz
+from sim.sizing.reduction import left_out, plan_of
+from sim.sizing.search import Found, search
+from sim.sizing.sensitivity import changes, sensitivities
+from sim.sizing.target import Target
+from sim.sizing.timing import Timing
+
+STEPS = 1000
+"""Into how many steps occupancy over time is cut: as many as a page has pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modelled:
+    """An answer and what it was made from.
+
+    Attributes:
+        answer: without an emulation.
+        proposed: the trial of the proposal.
+    """
+
+    answer: Answer
+    proposed: Trial
+
+
+def answer_question(scenario: Scenario, file: Path, target: Target, timing: Timing) -> Modelled:
+    """Return the smallest depths that meet a target, and all that is to be known about them.
+
+    Parameters:
+        scenario: one that was loaded.
+        file: where it was read from.
+        target: for this scenario.
+        timing: execution times of all its services.
+
+    Raises:
+        TargetOutOfReach: no depths meet the target.
+        SizingError: the scenario cannot be modelled.
+    """
+    plan = plan_of(scenario, timing, target.paths)
+    limits = bounds(plan)
+    trials = Trials(plan, target, model.simulate)
+    found = search(trials, limits_of(plan, channel_backlogs(plan, limits)))
+    best, present = found.trial, trials.at({})
+    altered = changes(scenario, plan, target, lambda other: plan_of(other, timing, target.paths))
+    answer = Answer(
+        scenario=scenario.name,
+        scenario_file=str(file),
+        target=target.text,
+        timing=timing.origin,
+        now=model.simulate(plan, STEPS),
+        proposed=model.simulate(best.plan, STEPS),
+        verdicts_now=present.verdicts,
+        verdicts=best.verdicts,
+        proposals=proposals(trials, found, depths_of(plan), limits),
+        account_now=account(scenario, plan, rates_hz(plan, present)),
+        account=account(scenario, best.plan, rates_hz(best.plan, best)),
+        bounds=limits,
+        binding=binding(trials, found),
+        sensitivities=sensitivities(list(altered), best, model.simulate),
+        curves=curves(trials, found),
+        notes=(*timing.notes, *left_out(scenario), _how_sure(found)),
+        figures={"simulations": float(len(trials.simulated)), "events": float(best.outcome.events)},
+    )
+    return Modelled(answer, best)
+
+
+def _how_sure(found: Found) -> str:
+    tried = f"{found.simulations} simulations"
+    if found.least:
+        return f"no setting of depths that takes less memory meets the target ({tried})"
+    return f"no depth can be less by itself; not every setting that takes less memory was tried ({tried})"
