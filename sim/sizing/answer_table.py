@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from sim.report.svg import clean
 from sim.sizing.account_table import account_lines
-from sim.sizing.answer import Answer, Compared, Proposal, Sensitivity, Verdict
+from sim.sizing.answer import Answer, Compared, Proposal, Sensitivity
 from sim.sizing.requirement import in_words
-from sim.sizing.verification import is_wrong
+from sim.sizing.verification import error_words, is_wrong
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,13 +38,10 @@ def show(answer: Answer, console: Console) -> None:
     if answer.sensitivities:
         console.print(_sensitivities(answer.sensitivities))
     if answer.compared:
-        console.print(_compared(answer.compared))
+        figures = ("occupancy_max", "latency.p99", "delivered", "dropped")
+        console.print(_compared("Predicted / emulated", "channels", figures, answer.compared))
+        console.print(_compared("", "paths", ("age.p99", "age.max", "delivered"), answer.compared))
     say(*(f"note: {note}" for note in answer.notes))
-
-
-def verdict_words(verdict: Verdict) -> str:
-    """Return a requirement and its value: `met  p99(camera->display)<80ms  (14 ms)`."""
-    return f"{'met' if verdict.met else 'MISSED'}  {verdict.text}  ({in_words(verdict.value, verdict.unit)})"
 
 
 def _gain(answer: Answer) -> str:
@@ -61,10 +58,17 @@ def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> T
     from rich.text import Text
 
     table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title=title, title_justify="left", title_style="bold"
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1),
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
     )
+    rows = list(rows)
     for number, head in enumerate(heads):
-        table.add_column(Text(head), overflow="fold", no_wrap=not number)
+        is_figure = number and all(row[number][:1] in "0123456789+-" for row in rows)
+        table.add_column(Text(head), justify="right" if is_figure else "left", overflow="fold", no_wrap=not number)
     for row in rows:
         table.add_row(*(Text(clean(cell)) for cell in row))
     return table
@@ -114,18 +118,27 @@ def _cost(one: Sensitivity) -> str:
     return f"{in_words(abs(one.extra_bytes), 'bytes')} {'more' if one.extra_bytes > 0 else 'less'}"
 
 
-def _compared(compared: Sequence[Compared]) -> Table:
-    rows = [(each.figure, *_both(each), _error(each)) for each in compared]
-    return _table("Predicted and emulated", ("figure", "predicted", "emulated", "error"), rows)
+def _compared(title: str, of: str, figures: Sequence[str], compared: Sequence[Compared]) -> Table:
+    """Return a row for each ring or path with its figures as `predicted / emulated`."""
+    rows: dict[str, dict[str, Compared]] = {}
+    for one in compared:
+        kind, _, rest = one.figure.partition(".")
+        figure = next((each for each in figures if kind == of and rest.endswith(f".{each}")), None)
+        if figure is not None:
+            rows.setdefault(rest.removesuffix(f".{figure}"), {})[figure] = one
+    heads = (of.removesuffix("s").replace("channel", "ring"), *(_HEADS[figure] for figure in figures))
+    return _table(title, heads, [(name, *(_both(row[each]) for each in figures)) for name, row in rows.items()])
 
 
-def _both(one: Compared) -> tuple[str, str]:
+_HEADS = {
+    "occupancy_max": "held at most", "latency.p99": "p99 of latency", "delivered": "delivered", "dropped": "dropped",
+    "age.p99": "p99 of age", "age.max": "oldest",
+}  # fmt: skip
+
+
+def _both(one: Compared) -> str:
     unit = "ns" if one.figure.endswith((".p99", ".max")) else ""
-    return in_words(one.predicted, unit), in_words(one.emulated, unit)
-
-
-def _error(one: Compared) -> str:
-    wrong = "  WRONG" if is_wrong(one) else ""
-    if one.error == float("inf"):
-        return f"-{wrong}"
-    return f"{100 * one.error:.2f} %{wrong}"
+    both = f"{in_words(one.predicted, unit)} / {in_words(one.emulated, unit)}"
+    if not unit and not is_wrong(one):
+        return both
+    return f"{both}, {'off by ' if is_wrong(one) else ''}{error_words(one)}"

@@ -15,6 +15,7 @@ from sim.scenario.paths import DataPath
 from sim.sizing.answer import Compared
 from sim.sizing.outcome import Outcome, PathOutcome, RingOutcome, Times
 from sim.sizing.plan import Plan
+from sim.sizing.requirement import in_words
 
 TOLERANCE = 0.05
 """Relative error of a predicted time from which on it is called wrong."""
@@ -109,15 +110,21 @@ def is_wrong(one: Compared) -> bool:
     return one.figure.endswith(".p99") and one.error > TOLERANCE
 
 
+def error_words(one: Compared) -> str:
+    """Return the error of a prediction: `1.5 %`; as a number where a share says nothing."""
+    if one.error == float("inf"):
+        return in_words(one.predicted - one.emulated, "")
+    return f"{100 * one.error:.1f} %"
+
+
 def remarks(compared: Sequence[Compared]) -> tuple[str, ...]:
     """Return a sentence on each prediction that was wrong."""
     said = []
-    for one in compared:
-        if not is_wrong(one):
-            continue
-        if one.figure.endswith(".p99"):
-            values = f"{one.predicted / 1e6:.3f} ms predicted, {one.emulated / 1e6:.3f} ms emulated"
-            said.append(f"{one.figure}: {values}, off by {100 * one.error:.1f} %")
-        else:
-            said.append(f"{one.figure}: {one.predicted:.0f} predicted, {one.emulated:.0f} emulated")
+    for one in filter(is_wrong, compared):
+        unit = "ns" if one.figure.endswith(".p99") else ""
+        values = f"{in_words(one.predicted, unit)} predicted, {in_words(one.emulated, unit)} emulated"
+        apart = (
+            f", which is {in_words(abs(one.predicted - one.emulated), unit)} or {error_words(one)} off" if unit else ""
+        )
+        said.append(f"{one.figure}: {values}{apart}")
     return tuple(said)
