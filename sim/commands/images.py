@@ -14,7 +14,7 @@ SCENARIOS = PROJECT / "scenarios"
 
 
 def build(quiet: bool, refresh: bool, machine: str) -> None:
-    """Build guest image, ring, plugin, sizing engine and the firmware of the shipped scenarios where the cache lacks them.
+    """Build what the cache lacks: guest image, ring, plugin, sizing engine, and firmware of the shipped scenarios.
 
     Parameters:
         quiet: say nothing where there is nothing to do.
