@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from machines.native.accelerator import AcceleratorDevice
 from machines.native.link import LinkDevice, LinkStatistics
 from machines.native.participant import NativeDevice
 from machines.native.sink import SinkDevice
@@ -22,6 +23,9 @@ def conclude_devices(devices: Mapping[str, NativeDevice], record: RunRecord) -> 
         noted = record.devices[name]
         if isinstance(device, LinkDevice):
             noted.tensors = sum(traffic.tensors for traffic in device.statistics.values())
+            continue
+        if isinstance(device, AcceleratorDevice):
+            noted.tensors, noted.busy_ns = device.jobs, device.busy_ns
             continue
         rings = [ring for ring in record.channels.values() if name in _nodes(ring)]
         noted.tensors = sum(ring.published - ring.dropped for ring in rings)

@@ -115,12 +115,17 @@ class PartitionResult(TypedDict):
 
 
 class DeviceResult(TypedDict):
-    """A device or a link; `digest` only of a sink, hash of all that it took."""
+    """A device or a link.
+
+    `digest`: only of a sink, hash of all that it took. `busy_share`: only of an accelerator, share of the time in which
+    it worked.
+    """
 
     kind: str
     description: str
     tensors: int
     digest: str | None
+    busy_share: float | None
 
 
 class ExpectationResult(TypedDict):
@@ -209,6 +214,7 @@ def result(record: RunRecord) -> Result:
                 "description": device.description,
                 "tensors": device.tensors,
                 "digest": device.digest,
+                "busy_share": None if device.busy_ns is None else min(1.0, device.busy_ns / max(1, end_ns)),
             }
             for name, device in record.devices.items()
         },
