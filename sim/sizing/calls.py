@@ -39,7 +39,7 @@ class Call:
         origin: number and time of the sensor's sample that it worked on.
         until_ns: what it sends, it sends before this time.
         sent: when it sent into each ring.
-        waited: it had to wait for room in an output.
+        full: rings in which it had to wait for room.
     """
 
     inputs: list[Input]
@@ -47,7 +47,13 @@ class Call:
     origin: tuple[int | None, int | None]
     until_ns: int
     sent: dict[str, int] = field(default_factory=dict)
-    waited: bool = False
+    full: set[str] = field(default_factory=set)
+
+    @property
+    def in_time(self) -> set[str]:
+        """Rings into which it sent before it had to wait for room in another."""
+        waited_ns = min((self.sent[ring] for ring in self.full), default=1 << 63)
+        return {ring for ring, sent_ns in self.sent.items() if sent_ns < waited_ns}
 
     @property
     def taken_ns(self) -> int:
@@ -168,12 +174,10 @@ def add_sent(calls: Sequence[Call], ring: str, channel: ChannelRecord, rung: Seq
         if call.origin == (None, None):
             call.end_ns = max(call.end_ns, times[index])
         freed_ns = sent[index - channel.depth].returned_ns if index >= channel.depth else None
-        if (
-            channel.overflow == "block"
-            and freed_ns is not None
-            and -(-freed_ns // quantum_ns) * quantum_ns > call.began_ns
-        ):
-            call.waited |= bisect_right(rung, times[index]) > bisect_right(rung, call.began_ns)
+        freed_late = freed_ns is not None and -(-freed_ns // quantum_ns) * quantum_ns > call.began_ns
+        was_rung = bisect_right(rung, times[index]) > bisect_right(rung, call.began_ns)
+        if channel.overflow == "block" and freed_late and was_rung:
+            call.full.add(ring)
 
 
 def refused(message: MessageRecord) -> bool:
