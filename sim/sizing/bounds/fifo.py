@@ -14,13 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from machines.native.link import BUFFERS
 from sim.sizing.bounds.arrivals import Phase, Stream
 from sim.sizing.bounds.curves import UNLIMITED, Curve, Unbounded, convolution, delayed, held_back, summed
 from sim.sizing.bounds.handling import Handled, Handling, Incoming
 from sim.sizing.plan import Accelerator, Lane
-
-BUFFERS = 8
-"""Tensors of a lane that are on their way: machines/native/link.py."""
 
 _FULL = 1 - 1e-9
 _MOST_STEPS = 20_000
