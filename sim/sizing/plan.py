@@ -230,6 +230,8 @@ class Plan:
         devices: in the order in which they act.
         paths: that are measured, by name.
         policy: makes the executive's policy for one run; None: everybody always executes.
+        supplies: of scheduled nodes, by name: the longest time in ns, from any moment on, until so much execution time
+            in ns has been given, None: never (`sim.sizing.bounds.supply.supplies_of`). Only bounds need them.
     """
 
     scenario: str
@@ -240,6 +242,7 @@ class Plan:
     devices: tuple[Device, ...]
     paths: Mapping[str, Path] = field(default_factory=dict)
     policy: Callable[[], Policy] | None = None
+    supplies: Mapping[str, Callable[[int], int | None]] = field(default_factory=dict)
 
     @property
     def memory_bytes(self) -> int:

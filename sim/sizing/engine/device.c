@@ -147,7 +147,7 @@ int64_t device_wake_ns(const struct world *world, const struct device *device)
     case SZ_ACCELERATOR:
         return device->is_working ? device->free_ns[0] : SZ_NEVER;
     case SZ_LINK:
-        return link_wake_ns(world, device);
+        return link_wake_ns(device);
     default:
         return SZ_NEVER;
     }
@@ -162,6 +162,7 @@ static void drain(struct world *world, int32_t ring)
 
 void device_act(struct world *world, struct device *device)
 {
+    device->acted_ns = world->now_ns;
     switch (device->plan->kind) {
     case SZ_SENSOR:
         for (int32_t i = 0; i < device->plan->ring_count; i++)

@@ -16,7 +16,7 @@
 #define SZ_NEVER INT64_MAX
 #define SZ_NOT_SENT (-1)
 #define SZ_NOBODY (-1)
-#define SZ_LINK_BUFFERS 2 /* machines/native/link.py, BUFFERS */
+#define SZ_LINK_BUFFERS 8 /* machines/native/link.py, BUFFERS */
 
 enum sz_overflow { SZ_BLOCK, SZ_DROP_NEWEST, SZ_DROP_OLDEST };
 enum sz_kind { SZ_SENSOR, SZ_SINK, SZ_ACCELERATOR, SZ_LINK };

@@ -7,11 +7,11 @@ static bool has_arrived(const struct lane *lane, int64_t now_ns)
     return lane->flying && lane->flight[0].arrival_ns <= now_ns;
 }
 
-int64_t link_wake_ns(const struct world *world, const struct device *device)
+int64_t link_wake_ns(const struct device *device)
 {
     int64_t wake_ns = SZ_NEVER;
     for (int wire = 0; wire < 2; wire++)
-        if (device->free_ns[wire] > world->now_ns && device->free_ns[wire] < wake_ns)
+        if (device->free_ns[wire] > device->acted_ns && device->free_ns[wire] < wake_ns)
             wake_ns = device->free_ns[wire];
     for (int32_t i = 0; i < device->plan->lane_count; i++) {
         const struct lane *const lane = &device->lanes[i];

@@ -86,6 +86,7 @@ struct device {
     struct outlet *outlets; /* of a sensor, one for each ring */
     struct lane *lanes;
     int64_t free_ns[2]; /* of a link's wires; the first of an accelerator */
+    int64_t acted_ns;   /* when it last did */
     struct message job;
     bool is_working;
     bool *is_due; /* of an accelerator's outputs: the result is not sent yet */
@@ -139,7 +140,7 @@ void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t 
 /* device.c: sensors, sinks, accelerators; link.c: links */
 int64_t device_wake_ns(const struct world *world, const struct device *device);
 void device_act(struct world *world, struct device *device);
-int64_t link_wake_ns(const struct world *world, const struct device *device);
+int64_t link_wake_ns(const struct device *device);
 void link_act(struct world *world, struct device *device);
 
 /* histogram.c */

@@ -1,0 +1,198 @@
+"""Devices that do one thing after the other, first come first served: accelerators, and the wires of links.
+
+All that has come by some moment is done before what comes later, so a tensor waits for the whole of it at most: the
+horizontal deviation of the sum of all arrival curves, each times what a tensor takes, from a server of rate 1 (Le
+Boudec and Thiran, Network Calculus, section 6.2.2 with beta(t) = t; R. L. Cruz, A calculus for network delay, part I,
+IEEE Transactions on Information Theory 37(1), 1991, section IV).
+
+Both act at boundaries. An accelerator begins and ends jobs there; a wire goes on within a quantum, but what it did is
+seen at the next boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from machines.native.link import BUFFERS
+from sim.sizing.bounds.arrivals import Phase, Stream
+from sim.sizing.bounds.curves import UNLIMITED, Curve, Unbounded, convolution, delayed, held_back, summed
+from sim.sizing.bounds.handling import Handled, Handling, Incoming
+from sim.sizing.plan import Accelerator, Lane
+
+_FULL = 1 - 1e-9
+_MOST_STEPS = 20_000
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Jobs of several rings before one server.
+
+    Attributes:
+        name: of the device, for messages.
+        rings: with the time in ns that each tensor of it takes.
+    """
+
+    name: str
+    rings: Sequence[tuple[Incoming, int]]
+
+    def worst_ns(self) -> int:
+        """Return the longest time from when a tensor comes to when the server is done with it.
+
+        Raises:
+            Unbounded: there is none.
+        """
+        try:
+            return self._deviation()
+        except Unbounded:
+            limits = [(ring.limit, each_ns) for ring, each_ns in self.rings]
+            if any(limit is None for limit, _ in limits):
+                raise
+            longest_ns = max(each_ns for _, each_ns in self.rings)  # of what it works on, which has left its ring
+            return longest_ns + sum((limit or 0) * each_ns for limit, each_ns in limits)
+
+    def _deviation(self) -> int:
+        asked = sum(ring.stream.curve.rate * each_ns for ring, each_ns in self.rings if each_ns)
+        if asked >= _FULL:
+            if asked == float("inf"):
+                raise Unbounded(next(ring.stream.why for ring, _ in self.rings if ring.stream.curve.rate == asked))
+            raise Unbounded(f"{self.name} is asked for {asked:.2f} times what it can do")
+        time_ns = longest_ns = 0
+        for _ in range(_MOST_STEPS):
+            counts = [ring.stream.curve.count(time_ns) for ring, _ in self.rings]
+            done_ns = sum(count * each_ns for count, (_, each_ns) in zip(counts, self.rings, strict=True))
+            longest_ns = max(longest_ns, done_ns - time_ns)
+            following = [ring.stream.curve.span(count + 1) for count, (ring, _) in zip(counts, self.rings, strict=True)]
+            time_ns = min(following)
+            if time_ns >= done_ns:
+                return longest_ns
+        raise Unbounded(f"{self.name} may be busy for ever")
+
+
+def accelerator(device: Accelerator, rings: Sequence[Incoming], stalls: str, quantum_ns: int) -> Handled:
+    """Return what becomes of an accelerator's jobs, and what it publishes.
+
+    Parameters:
+        device: the accelerator.
+        rings: its inputs.
+        stalls: it may have to wait for room in this output; empty: never.
+        quantum_ns: distance of boundaries.
+    """
+    each_ns = -(-device.job_ns // quantum_ns) * quantum_ns
+    together = summed([ring.stream.curve for ring in rings])
+    try:
+        if stalls:
+            raise Unbounded(f"{device.name} may have to wait for room in {stalls}")
+        worst_ns = Queue(device.name, [(ring, each_ns) for ring in rings]).worst_ns()
+    except Unbounded as reason:
+        limits = [ring.limit for ring in rings if ring.limit is not None]
+        curve = UNLIMITED
+        if len(limits) == len(rings):
+            curve = held_back(delayed(together, quantum_ns), sum(limits) + 1)
+        stream = Stream(_at_boundaries(curve, each_ns, quantum_ns), None, str(reason))
+        return Handled({ring.name: Handling(why=str(reason)) for ring in rings}, dict.fromkeys(device.outputs, stream))
+    unseen_ns = max(ring.unseen_ns for ring in rings)
+    curve = delayed(together, unseen_ns + worst_ns - device.job_ns)
+    stream = Stream(_at_boundaries(curve, each_ns, quantum_ns), None, f"{device.name} works for several")
+    if len(rings) == 1:
+        before = rings[0].stream
+        phase = _later(before.phase, device.job_ns, unseen_ns + worst_ns)
+        stream = Stream(stream.curve, phase, "" if phase else before.why)
+    handlings = {}
+    for ring in rings:
+        done_ns = unseen_ns + worst_ns
+        transits = dict.fromkeys(device.outputs, done_ns)
+        handlings[ring.name] = _handling(ring, done_ns - each_ns, done_ns, transits)
+    return Handled(handlings, dict.fromkeys(device.outputs, stream))
+
+
+def wire(
+    name: str,
+    lanes: Sequence[tuple[Lane, Incoming]],
+    latency_ns: int,
+    stalls: str,
+    quantum_ns: int,
+) -> Handled:
+    """Return what becomes of the tensors that share a wire of a link, and what comes out of it.
+
+    Parameters:
+        name: of the link.
+        lanes: on this wire, each with what arrives.
+        latency_ns: from the end of a tensor on the wire to its arrival.
+        stalls: it may have to wait for room in this output; empty: never.
+        quantum_ns: distance of boundaries.
+    """
+    try:
+        if stalls:
+            raise Unbounded(f"{name} may have to wait for room in {stalls}")
+        worst_ns = Queue(name, [(ring, lane.wire_ns) for lane, ring in lanes]).worst_ns()
+        for lane, ring in lanes:
+            _buffered(name, lane, ring, worst_ns, lane.wire_ns + latency_ns + quantum_ns)
+    except Unbounded as reason:
+        outputs = {}
+        for lane, ring in lanes:
+            curve = UNLIMITED
+            if ring.limit is not None:
+                curve = held_back(delayed(ring.stream.curve, quantum_ns), ring.limit + BUFFERS)
+            outputs[lane.leaving] = Stream(_off_wire(curve, lane, quantum_ns), None, str(reason))
+        return Handled({ring.name: Handling(why=str(reason)) for _, ring in lanes}, outputs)
+    rings, outputs = {}, {}
+    for lane, ring in lanes:
+        through_ns = worst_ns + latency_ns + quantum_ns
+        least_ns = lane.wire_ns + latency_ns
+        curve = _off_wire(delayed(ring.stream.curve, through_ns - least_ns), lane, quantum_ns)
+        phase = _later(ring.stream.phase, least_ns, through_ns)
+        outputs[lane.leaving] = Stream(curve, phase, "" if phase else ring.stream.why)
+        taken_ns, done_ns = worst_ns - lane.wire_ns + quantum_ns, worst_ns + quantum_ns
+        rings[ring.name] = _handling(ring, taken_ns, done_ns, {lane.leaving: through_ns})
+    return Handled(rings, outputs)
+
+
+def sink(rings: Sequence[Incoming]) -> Handled:
+    """Return what becomes of the tensors before a sink, which takes them when it is told."""
+    return Handled({ring.name: _handling(ring, ring.unseen_ns, ring.unseen_ns, {}) for ring in rings}, {})
+
+
+def _handling(ring: Incoming, taken_ns: int, done_ns: int, transits: Mapping[str, int]) -> Handling:
+    """Return the bounds that follow from how long a slot is in use: alpha(t) tensors come in that time."""
+    try:
+        held = ring.stream.curve.count(done_ns)
+        seen = ring.stream.curve.count(done_ns + ring.unseen_ns)
+    except Unbounded as reason:
+        return Handling(taken_ns, None, None, transits, ring.stream.why or str(reason))
+    return Handling(taken_ns, held, seen, transits)
+
+
+def _later(phase: Phase | None, least_ns: int, most_ns: int) -> Phase | None:
+    if phase is None:
+        return None
+    return Phase(phase.interval_ns, phase.earliest_ns + least_ns, phase.latest_ns + most_ns, phase.most)
+
+
+def _buffered(name: str, lane: Lane, ring: Incoming, worst_ns: int, away_ns: int) -> None:
+    """Make sure that a lane never has to wait for one of its buffers.
+
+    Raises:
+        Unbounded: it may.
+    """
+    if lane.wire_ns and away_ns // lane.wire_ns < BUFFERS:
+        return
+    if ring.stream.curve.count(worst_ns + away_ns) > BUFFERS:
+        raise Unbounded(f"the {BUFFERS} buffers of {name} for {lane.arriving} may be full")
+
+
+def _at_boundaries(curve: Curve, each_ns: int, quantum_ns: int) -> Curve:
+    """Return the curve of what is published at boundaries, the next not before a job has ended."""
+    limited = convolution(curve, Curve(lambda n: (n - 1) * each_ns, 1 / each_ns if each_ns else float("inf")))
+    return Curve(lambda n: -(-limited.span(n) // quantum_ns) * quantum_ns, limited.rate, limited.most)
+
+
+def _off_wire(curve: Curve, lane: Lane, quantum_ns: int) -> Curve:
+    """Return the curve of what comes off a wire, and is published at the next boundary."""
+    rate = 1 / lane.wire_ns if lane.wire_ns else float("inf")
+    spaced = Curve(lambda n: max(0, (n - 1) * lane.wire_ns - quantum_ns), rate)
+
+    def span(tensors: int) -> int:
+        return -(-max(curve.span(tensors), spaced.span(tensors)) // quantum_ns) * quantum_ns
+
+    return Curve(span, min(curve.rate, rate), curve.most)

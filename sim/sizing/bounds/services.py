@@ -1,0 +1,102 @@
+"""What the calls of a service take: workload curves, from execution times call by call.
+
+The longest execution time of n calls in a row, and the least between n tensors sent: A. Maxiaguine, S. Kuenzli and
+L. Thiele, Workload characterization model for tasks with variable execution demand, DATE 2004. As calls repeat in a
+cycle, a row of n is whole cycles and the worst row of the rest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.sizing.plan import Calls, Service
+
+
+class Workload:
+    """Execution time of calls in a row.
+
+    Parameters:
+        service: its calls and gap.
+
+    Attributes:
+        gap_ns: execution time after each call.
+        longest_ns: of a single call.
+        mean_ns: of a call and its gap, in the long run.
+    """
+
+    def __init__(self, service: Service) -> None:
+        hold = holds(service.calls)
+        self.gap_ns = service.gap_ns
+        self.longest_ns = int(hold.max())
+        self._cycle = len(hold)
+        self._sums = np.concatenate(([0], np.cumsum(np.concatenate((hold, hold)))))
+        self.mean_ns = float(hold.mean()) + service.gap_ns
+        self._rows: dict[int, int] = {}
+
+    def of(self, calls: int) -> int:
+        """Return the longest execution time in ns of so many calls in a row, from 0, and of a gap after each."""
+        cycles, rest = divmod(calls, self._cycle)
+        if rest not in self._rows:
+            starts = self._sums[: self._cycle]
+            self._rows[rest] = int((self._sums[rest : rest + self._cycle] - starts).max())
+        return cycles * int(self._sums[self._cycle]) + self._rows[rest] + calls * self.gap_ns
+
+
+class Sends:
+    """Tensors that a service sends on one output.
+
+    Parameters:
+        service: the service.
+        output: its column of `calls.offsets_ns`.
+
+    Attributes:
+        share: tensors per call; 0: it never sends.
+        always: every call sends.
+        soonest_ns: least execution time from taking inputs to sending.
+    """
+
+    def __init__(self, service: Service, output: int) -> None:
+        hold, offsets = holds(service.calls), service.calls.offsets_ns[:, output].astype(np.int64)
+        self._cycle, self._gap_ns = len(hold), service.gap_ns
+        self._sums = np.concatenate(([0], np.cumsum(np.concatenate((hold, hold)))))
+        sending = np.flatnonzero(offsets >= 0)
+        self._offsets, self._sending = offsets, np.concatenate((sending, sending + self._cycle))
+        self._sends = len(sending)
+        self.share = self._sends / self._cycle
+        self.always = self._sends == self._cycle
+        self.soonest_ns = int(offsets[sending].min()) if self._sends else 0
+        self._moments = self._sums[self._sending] + np.tile(offsets[sending], 2)
+
+    def latest(self, calls: int) -> int:
+        """Return the longest execution time in ns from the first of so many calls to what the last one sends."""
+        cycles, rest = divmod(calls - 1, self._cycle)
+        last = self._sending[: self._sends]
+        before = self._sums[last + self._cycle] - self._sums[last + self._cycle - rest]
+        longest = int((before + self._offsets[last]).max())
+        return cycles * int(self._sums[self._cycle]) + longest + (calls - 1) * self._gap_ns
+
+    def calls_for(self, tensors: int) -> int:
+        """Return the least number of calls in a row that send so many tensors."""
+        cycles, rest = divmod(tensors - 1, self._sends)
+        apart = self._sending[rest : rest + self._sends] - self._sending[: self._sends]
+        return cycles * self._cycle + int(apart.min()) + 1
+
+    def spacing(self, tensors: int) -> int:
+        """Return the least execution time in ns from the first to the last of so many tensors."""
+        cycles, rest = divmod(tensors - 1, self._sends)
+        apart = self._moments[rest : rest + self._sends] - self._moments[: self._sends]
+        return max(0, cycles * int(self._sums[self._cycle]) + int(apart.min()))
+
+    @property
+    def rate(self) -> float:
+        """Tensors per ns, if it never rests."""
+        cycle_ns = int(self._sums[self._cycle])
+        return self._sends / cycle_ns if cycle_ns else float("inf")
+
+
+def holds(calls: Calls) -> NDArray[np.int64]:
+    """Return how long each call executes: until all is sent and its inputs are given back."""
+    latest = calls.offsets_ns.max(axis=1, initial=0)
+    longest: NDArray[np.int64] = np.maximum(calls.hold_ns, latest).astype(np.int64)
+    return longest
