@@ -130,7 +130,8 @@ def answer(cameras: int = 1, met: bool = True) -> Answer:
         verdicts_now=verdicts(), verdicts=verdicts(0 if met else 5), proposals=proposals(rings),
         account_now=account(rings, 1), account=account(rings, 2),
         bounds=Bounds({name: RingBound(None if index == 2 else 3 + index, 4_000_000, "no rate" if index == 2 else "")
-                       for index, name in enumerate(rings)}, {"front_camera->display": 96_000_000, "imu->head_unit": None}),
+                       for index, name in enumerate(rings)},
+                      {"front_camera->display": 96_000_000, "imu->head_unit": None}),
         binding="drops=0 on checked: with depth 2 it drops 12", sensitivities=changes,
         curves=tuple(curve(one.channel) for one in proposals(rings)), compared=compared, emulation="runs/ivi_camera-4",
         notes=("The sensor of imu has 100 samples only.",), wall_s=1.93, figures={"events_per_s": 2.1e6},
@@ -141,7 +142,8 @@ def hostile() -> Answer:
     """Return an answer in which every free text tries to break out of the page."""
     plain = answer()
     return replace(plain, scenario=HOSTILE, scenario_file=HOSTILE, target=HOSTILE, timing=HOSTILE, binding=HOSTILE,
-                   emulation=HOSTILE, notes=(HOSTILE,), curves=(replace(plain.curves[0], channel=HOSTILE, label=HOSTILE),),
+                   emulation=HOSTILE, notes=(HOSTILE,),
+                   curves=(replace(plain.curves[0], channel=HOSTILE, label=HOSTILE),),
                    proposals=(replace(plain.proposals[0], channel=HOSTILE, why=HOSTILE),),
                    sensitivities=(replace(plain.sensitivities[0], change=HOSTILE, breaks=HOSTILE),),
                    compared=(Compared(HOSTILE, 1, 2),), verdicts=(Verdict(HOSTILE, 1, 2, "", True),))  # fmt: skip

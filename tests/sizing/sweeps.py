@@ -67,8 +67,10 @@ def result(axes: tuple[SweptAxis, ...], columns: dict[str, list], found: dict[st
     if unheard:
         ages[-1] = None
     table = pa.table({
-        "point": list(range(len(objectives))), **columns, "memory_bytes": found["memory_bytes"], "dropped": found["dropped"],
+        "point": list(range(len(objectives))), **columns,
+        "memory_bytes": found["memory_bytes"], "dropped": found["dropped"],
         "age_p99_ns": pa.array(ages, pa.int64()), "pareto": front_of(objectives), "pareto_of_load": of_load,
     })  # fmt: skip
-    return SweepResult("ivi_camera", "scenarios/ivi_camera.yaml", "measured in runs/ivi_camera-3", axes, sampled, table,
-                       (), (), (), 10_000_000_000, 12, 31.4, {"parquet": "sweep.parquet", "csv": "sweep.csv"})  # fmt: skip
+    files = {"parquet": "sweep.parquet", "csv": "sweep.csv"}
+    return SweepResult("ivi_camera", "scenarios/ivi_camera.yaml", "measured in runs/ivi_camera-3", axes, sampled,
+                       table, (), (), (), 10_000_000_000, 12, 31.4, files)  # fmt: skip

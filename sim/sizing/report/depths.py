@@ -47,11 +47,11 @@ def _curve(answer: Answer, curve: DepthCurve, proposal: Proposal | None, index: 
          "hovertemplate": "depth %{x}: p99 %{customdata}<extra></extra>"},
     ]  # fmt: skip
     most = max([*curve.dropped, 1])
+    captions = [f"{tick}<br><b>{mark}</b>" if mark else tick for tick, mark in zip(ticks, marked, strict=True)]
     layout: dict[str, Any] = {
         "showlegend": False, "bargap": 0.5, "shapes": [], "annotations": [],
         "xaxis": {"type": "category", "title": {"text": "depth"}, "showgrid": False, "anchor": "y", "fixedrange": True,
-                  "ticktext": [f"{tick}<br><b>{mark}</b>" if mark else tick for tick, mark in zip(ticks, marked, strict=True)],
-                  "tickvals": ticks, "categoryarray": ticks},
+                  "ticktext": captions, "tickvals": ticks, "categoryarray": ticks},
         "yaxis": {"domain": [0, 0.52], "title": {"text": f"p99 [{unit}]"}, "rangemode": "tozero", "nticks": 5},
         "yaxis2": {"domain": [0.66, 1], "title": {"text": "dropped"}, "range": [0, most * 1.35], "nticks": 4,
                    "anchor": "x", "tickformat": "~s"},

@@ -57,12 +57,13 @@ def decided(seen: View) -> Figure:
     ]  # fmt: skip
     layout = {
         "barmode": "group", "bargap": 0.28, "legend": {"traceorder": "normal"},
-        "xaxis": {"title": {"text": "share of the variation explained"}, "range": [0, 100.5], "dtick": 20, "ticksuffix": " %"},
+        "xaxis": {"title": {"text": "share of the variation explained"}, "range": [0, 100.5], "dtick": 20,
+                  "ticksuffix": " %"},
         "yaxis": {"autorange": "reversed", "type": "category", "showgrid": False, "ticksuffix": " ",
                   "tickfont": {"color": "$text"}},
     }  # fmt: skip
-    return Figure("decided", "How much each axis decides", "share of the variation of each figure that each axis explains",
-                  data, layout, FRAME + ROW * len(seen.axes),
+    label = "share of the variation of each figure that each axis explains"
+    return Figure("decided", "How much each axis decides", label, data, layout, FRAME + ROW * len(seen.axes),
                   note="By itself; what is missing to 100 % comes of axes together.")  # fmt: skip
 
 
@@ -77,13 +78,16 @@ def _course(axis: Axis, seen: View, scales: list[Scale], index: int) -> Figure:
     data: list[Trace] = []
     layout: dict[str, Any] = {
         "showlegend": False,
-        "xaxis": {"type": "category", "categoryarray": ticks, "showgrid": False, "anchor": "y", "title": {"text": short(axis.name)}},
+        "xaxis": {"type": "category", "categoryarray": ticks, "showgrid": False, "anchor": "y",
+                  "title": {"text": short(axis.name)}},
     }  # fmt: skip
     domains = ([0.72, 1], [0.36, 0.64], [0, 0.28])
     for place, (measure, one, domain) in enumerate(zip(seen.measures, scales, domains, strict=True)):
         key = ("y3", "y2", "y")[place]
         low, middle, high = _quantiles(axis, measure)
-        words = [[measure.words(a), measure.words(b), measure.words(c)] for a, b, c in zip(low, middle, high, strict=True)]
+        words = [
+            [measure.words(a), measure.words(b), measure.words(c)] for a, b, c in zip(low, middle, high, strict=True)
+        ]
         colour = COLOURS[measure.key]
         common = {"type": "scatter", "x": ticks, "yaxis": key}
         data += [

@@ -21,7 +21,7 @@ CLASSES = (
     (100, np.inf, "100 and more dropped", "$hue-2", "x"),
 )
 """Least number of drops, the first that is too many, name, colour and mark."""
-GRID = 90
+GRID = 60
 """Marks across and up the picture, at most, where neighbours share one."""
 
 
@@ -67,10 +67,12 @@ def _variant(seen: View, points: NDArray[np.intp], chosen: NDArray[np.bool_]) ->
     known = points[np.isfinite(seen.p99.values[points])]
     best, others = known[chosen[known]], known[~chosen[known]]
     kept = others[thinned(seen.memory.values[others], seen.p99.values[others], seen.dropped.values[others])]
-    data = [_marks(seen, kept, index, {"size": 5, "opacity": 0.45}) for index in range(len(CLASSES))]
-    data += _staircase(seen, best, across, up)
-    large = {"size": 11, "line": {"color": "$text", "width": 1.2}}
-    data += [_marks(seen, best, index, large) for index in range(len(CLASSES))]
+    small, large = {"size": 5, "opacity": 0.5}, {"size": 11, "line": {"color": "$text", "width": 1.2}}
+    below = [_marks(seen, kept, index, small) for index in range(len(CLASSES))]
+    above = [_marks(seen, best, index, large) for index in range(len(CLASSES))]
+    for one, other in zip(below, above, strict=True):
+        one["showlegend"] = not other["x"]
+    data = [*below, *_staircase(seen, best, across, up), *above]
     layout = {
         "xaxis": {"title": {"text": f"shared {across.title}"}, "rangemode": "tozero"},
         "yaxis": {"title": {"text": f"age, {up.title}"}, "rangemode": "tozero"},
@@ -79,7 +81,7 @@ def _variant(seen: View, points: NDArray[np.intp], chosen: NDArray[np.bool_]) ->
 
 
 def _marks(seen: View, points: NDArray[np.intp], index: int, marker: Trace) -> Trace:
-    """Return those of some points that are of one class of drops; a large mark is of the front and stands in the legend."""
+    """Return those of some points that are of one class of drops."""
     low, high, name, colour, symbol = CLASSES[index]
     dropped = seen.dropped.values[points]
     points = points[(dropped >= low) & (dropped < high)]
@@ -89,9 +91,8 @@ def _marks(seen: View, points: NDArray[np.intp], index: int, marker: Trace) -> T
         + "<br>".join(f"{text(axis.name)} <b>{text(axis.shown[point])}</b>" for axis in seen.axes)
         for point in points
     ]
-    on_front = "line" in marker
     return {
-        "type": "scatter", "mode": "markers", "name": f"front, {name}" if on_front else f"others, {name}",
+        "type": "scatter", "mode": "markers", "name": name, "legendgroup": name,
         "x": scale(seen.memory).put(seen.memory.values[points]), "y": scale(seen.p99).put(seen.p99.values[points]),
         "text": facts, "hovertemplate": "%{text}<extra></extra>",
         "marker": marker | {"color": colour, "symbol": symbol},
@@ -107,7 +108,9 @@ def _staircase(seen: View, best: NDArray[np.intp], across: Scale, up: Scale) -> 
     order = least[np.lexsort((seen.p99.values[least], seen.memory.values[least]))]
     ages = seen.p99.values[order]
     kept = order[np.r_[True, ages[1:] < np.minimum.accumulate(ages)[:-1]]]
-    title = "edge without drops" if not dropped.min() else f"edge with {seen.dropped.words(float(dropped.min()))} dropped"
+    title = (
+        "edge without drops" if not dropped.min() else f"edge with {seen.dropped.words(float(dropped.min()))} dropped"
+    )
     return [{
         "type": "scatter", "mode": "lines", "name": title, "hoverinfo": "skip",
         "x": across.put(seen.memory.values[kept]), "y": up.put(seen.p99.values[kept]),

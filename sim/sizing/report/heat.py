@@ -16,8 +16,8 @@ from sim.sizing.report.theme import SEQUENTIAL
 
 PAIRS = 21
 """Pairs of axes to choose from: all of seven axes; of more axes those that decide most."""
-WRITTEN = 120
-"""Cells up to which each has its value written into it."""
+WRITTEN = 6
+"""Columns up to which every cell has its value written into it."""
 HEIGHT = 380
 
 
@@ -77,8 +77,8 @@ def cells(one: Axis, other: Axis, values: NDArray[np.float64], summed: Callable[
     known = np.flatnonzero(np.isfinite(values))
     place = other.codes[known] * len(one.names) + one.codes[known]
     order = np.argsort(place, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(place[order]) > 0]) if len(order) else []
-    for group in np.split(known[order], starts[1:]) if len(order) else []:
+    ends = np.flatnonzero(np.diff(place[order])) + 1
+    for group in np.split(known[order], ends) if len(order) else []:
         table[other.codes[group[0]], one.codes[group[0]]] = summed(values[group])
     return table
 
@@ -95,13 +95,16 @@ def _ends(table: NDArray[np.float64], drawn: Scale) -> dict[str, float]:
 def _variant(one: Axis, other: Axis, measure: Measure, drawn: Scale, summed: Callable[..., float]) -> Variant:
     table = cells(one, other, measure.values, summed)
     words = [[measure.words(value) for value in row] for row in table]
-    written = table.size <= WRITTEN and len(one.names) <= 8
+    brief = [[drawn.brief(value) for value in row] for row in table]
+    written = len(one.names) <= WRITTEN
     bar = drawn.axis(table)
     trace: Trace = {
         "type": "heatmap", "x": [text(name) for name in one.names], "y": [text(name) for name in other.names],
-        "z": [drawn.put(row) for row in table], "colorscale": SEQUENTIAL, **_ends(table, drawn), "xgap": 1, "ygap": 1, "text": words,
+        "z": [drawn.put(row) for row in table], "colorscale": SEQUENTIAL, "xgap": 1, "ygap": 1,
+        **_ends(table, drawn), "text": brief, "customdata": words,
         "texttemplate": "%{text}" if written else "", "textfont": {"size": 10},
-        "hovertemplate": f"{text(one.name)} %{{x}}<br>{text(other.name)} %{{y}}<br>{measure.title}: %{{text}}<extra></extra>",
+        "hovertemplate": f"{text(one.name)} %{{x}}<br>{text(other.name)} %{{y}}<br>{measure.title}: %{{customdata}}"
+        "<extra></extra>",
         "hoverongaps": False,
         "colorbar": {"thickness": 10, "outlinewidth": 0, "tickfont": {"size": 10, "color": "$soft"}, "nticks": 5,
                      "title": {"text": drawn.title, "side": "right", "font": {"size": 11, "color": "$soft"}},

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import accumulate
+from collections.abc import Callable, Mapping
 
 from sim.report import svg
 from sim.sizing.account import Account, Region
@@ -41,7 +40,9 @@ def to_one_scale(account: Account, before: Account) -> Figure:
         account: that is drawn.
         before: with the present depths.
     """
-    unit, factor = _unit(max((each.mapping for each in [*account.regions.values(), *before.regions.values()]), default=1))
+    unit, factor = _unit(
+        max((each.mapping for each in [*account.regions.values(), *before.regions.values()]), default=1)
+    )
     data = _bars(account, lambda part, _: part / factor)
     data.append({
         "type": "scatter", "mode": "markers", "name": "end with the present depth",
@@ -51,7 +52,7 @@ def to_one_scale(account: Account, before: Account) -> Figure:
         "marker": {"symbol": "line-ns", "size": 17, "line": {"width": 2.5, "color": "$bad"}},
         "hovertemplate": "<b>%{y}</b><br>present depth: %{text}<extra></extra>",
     })  # fmt: skip
-    data.append(_ends(account, factor))
+    data.append(_ends(account, before, factor))
     return Figure(
         "memory-map", "All regions on one scale",
         f"memory map: {len(account.regions)} regions, {svg.size(account.shared_bytes)} together",
@@ -63,7 +64,9 @@ def to_one_scale(account: Account, before: Account) -> Figure:
 def to_own_scale(account: Account) -> Figure:
     """Return every region on a scale of its own: the share that each part has of it."""
     data = _bars(account, lambda part, region: 100 * part / region.mapping)
-    layout = _rows(account, {"title": {"text": "share of the region"}, "range": [0, 100.5], "dtick": 20, "ticksuffix": " %"})
+    layout = _rows(
+        account, {"title": {"text": "share of the region"}, "range": [0, 100.5], "dtick": 20, "ticksuffix": " %"}
+    )
     return Figure(
         "memory-shares", "Each region on a scale of its own",
         "share that payloads, tables, padding and rounding have of each region",
@@ -86,12 +89,13 @@ def machine(account: Account) -> Figure | None:
         colour = f"$hue-{(0, 1, 4, 5)[index % 4]}" if guest else "$hue-3" if name == "all rings" else "$line"
         caption = f"RAM of {name}" if guest else name
         data.append({
-            "type": "bar", "orientation": "h", "name": f"{short(caption)} {svg.size(one)}", "y": [""], "x": [one / factor],
-            "marker": {"color": colour, "line": {"color": "$card", "width": 1}},
+            "type": "bar", "orientation": "h", "name": f"{short(caption)} {svg.size(one)}",
+            "y": [""], "x": [one / factor], "marker": {"color": colour, "line": {"color": "$card", "width": 1}},
             "hovertemplate": f"<b>{text(caption)}</b><br>{_bytes(one)}<extra></extra>",
         })  # fmt: skip
     layout = {
-        "barmode": "stack", "xaxis": {"title": {"text": unit}}, "yaxis": {"fixedrange": True, "showticklabels": False, "showgrid": False, "ticks": ""},
+        "barmode": "stack", "xaxis": {"title": {"text": unit}},
+        "yaxis": {"fixedrange": True, "showticklabels": False, "showgrid": False, "ticks": ""},
         "legend": {"traceorder": "normal"}, "bargap": 0.1,
     }  # fmt: skip
     if account.host_bytes is not None:
@@ -100,9 +104,9 @@ def machine(account: Account) -> Figure | None:
             "x1": account.host_bytes / factor, "y0": 0, "y1": 1, "line": {"color": "$bad", "width": 2, "dash": "dash"},
         }]  # fmt: skip
     limit = f" of the machine's {svg.size(account.host_bytes)}" if account.host_bytes is not None else ""
-    return Figure("machine", "The machine's memory", f"guests and rings take {svg.size(total)}{limit}", data, layout, 190,
-                  note="RAM of the guests and all rings together"
-                  + ("; dashed: all that there is." if limit else "."))  # fmt: skip
+    label = f"guests and rings take {svg.size(total)}{limit}"
+    note = "RAM of the guests and all rings together" + ("; dashed: all that there is." if limit else ".")
+    return Figure("machine", "The machine's memory", label, data, layout, 190, note)
 
 
 def table_columns(region: Region) -> Mapping[str, int]:
@@ -121,33 +125,38 @@ def table_columns(region: Region) -> Mapping[str, int]:
     }
 
 
-def _bars(account: Account, scaled: object) -> list[Trace]:
+def _bars(account: Account, scaled: Callable[[int, Region], float]) -> list[Trace]:
     """Return one trace per part, a bar per region; each bar begins where the one before it ended."""
-    assert callable(scaled)
     names = list(account.regions)
     cut = [parts(region) for region in account.regions.values()]
-    begins = [[0, *accumulate(one.values())] for one in cut]
     data: list[Trace] = []
-    for index, (part, (colour, meaning)) in enumerate(PARTS.items()):
+    for part, (colour, meaning) in PARTS.items():
         facts = [
-            [_bytes(one[part]), _bytes(begin[index]), f"{region.depth} × {_bytes(region.payload_bytes)}"]
-            for one, begin, region in zip(cut, begins, account.regions.values(), strict=True)
+            [_bytes(one[part]), f"{region.depth} × {_bytes(region.payload_bytes)}"]
+            for one, region in zip(cut, account.regions.values(), strict=True)
         ]
         data.append({
             "type": "bar", "orientation": "h", "name": part, "y": [short(name) for name in names],
             "x": [scaled(one[part], region) for one, region in zip(cut, account.regions.values(), strict=True)],
             "customdata": facts, "marker": {"color": colour, "line": {"width": 0}},
-            "hovertemplate": f"<b>%{{y}}</b> · %{{customdata[2]}}<br>{part}: %{{customdata[0]}}<br>"
+            "hovertemplate": f"<b>%{{y}}</b> · %{{customdata[1]}}<br>{part}: %{{customdata[0]}}<br>"
             f"<i>{meaning}</i><extra></extra>",
         })  # fmt: skip
     return data
 
 
-def _ends(account: Account, factor: int) -> Trace:
-    """Return the size of each region as a text behind its bar."""
+def _ends(account: Account, before: Account, factor: int) -> Trace:
+    """Return the size of each region behind its bar, and behind the mark of its present end where that is near."""
+    sizes = {name: region.mapping for name, region in account.regions.items()}
+    marks = {name: region.mapping for name, region in before.regions.items()}
+    near = max([*sizes.values(), *marks.values()]) / 5
+    ends = {
+        name: max(size, marks.get(name, 0)) if marks.get(name, 0) - size < near else size
+        for name, size in sizes.items()
+    }
     return {
         "type": "scatter", "mode": "text", "hoverinfo": "skip", "cliponaxis": False,
-        "x": [region.mapping / factor for region in account.regions.values()],
+        "x": [end / factor for end in ends.values()],
         "y": [short(name) for name in account.regions],
         "text": [f"  {svg.size(region.mapping)}" for region in account.regions.values()],
         "textposition": "middle right", "textfont": {"color": "$text", "size": 11},

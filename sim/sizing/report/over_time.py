@@ -38,7 +38,7 @@ def _occupancy(answer: Answer, name: str, index: int) -> Figure:
         levels.append((bound, "dot", "$hue-2", f"bound {bound}"))
     elif bound is not None and bound > 2 * most:
         levels.append((most, "", "", f"bound {bound}, above ↑"))
-    top = max(most, *(level for level, *_ in levels)) * 1.22
+    top = max(most, *(level for level, *_ in levels))
     held = answer.proposed.rings[name]
     parts = [f"at most {held.occupancy_max} of {depth}", f"mean {svg.digits(held.occupancy_mean)}"]
     if depth_now != depth:
@@ -47,7 +47,7 @@ def _occupancy(answer: Answer, name: str, index: int) -> Figure:
         "shapes": [_level(level, dash, colour) for level, dash, colour, _ in levels if dash],
         "annotations": _names(levels),
         "xaxis": {"title": {"text": f"virtual time [{unit}]"}, "showgrid": False, "rangemode": "tozero"},
-        "yaxis": {"range": [0, top], "dtick": max(1, -(-most // 4)), "fixedrange": True},
+        "yaxis": {"range": [0, 1.22 * top], "dtick": max(1, -(-top // 4)), "fixedrange": True},
         "showlegend": len(data) > 1, "hovermode": "x unified",
         "hoverlabel": {"bgcolor": "$card", "bordercolor": "$line", "font": {"color": "$text", "size": 12}},
     }  # fmt: skip
@@ -78,10 +78,11 @@ def _level(level: int, dash: str, colour: str) -> dict[str, Any]:
 
 
 def _names(levels: list[tuple[int, str, str, str]]) -> list[dict[str, Any]]:
-    """Return the names of the lines: the first at the right end, the second at the left, so that none covers another."""
+    """Return the names of the lines: the first at the right end, the second at the left, so that none is covered."""
     return [
         {"xref": "paper", "x": 1 - place, "y": level, "text": name, "showarrow": False, "yanchor": "bottom",
-         "xanchor": ("right", "left")[place], "font": {"size": 11, "color": colour or "$hue-2"}}
+         "xanchor": ("right", "left")[place], "font": {"size": 11, "color": colour or "$hue-2"},
+         "bgcolor": "$card/0.75", "borderpad": 0}
         for place, (level, _, colour, name) in enumerate(levels)
     ]  # fmt: skip
 

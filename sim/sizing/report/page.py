@@ -1,4 +1,4 @@
-"""What both pages share: the shell, Plotly's script, the look of a run's report, and a policy that allows no network."""
+"""What both pages share: the shell, Plotly's script, the look of a run's report, and a policy without a network."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.report.html import count_of
 from sim.sizing.report.figure import Figure, Trace, short, text
 from sim.sizing.report.sweep_view import Axis, Measure, View
 
@@ -30,8 +31,8 @@ def lines(seen: View) -> Figure:
     data = [_lines(seen, places, points, name, colour, width) for name, points, colour, width in groups if len(points)]
     count = len(places)
     layout: dict[str, Any] = {
-        "xaxis": {"range": [-0.35, count - 0.65], "showgrid": False, "zeroline": False, "side": "top", "fixedrange": True,
-                  "tickvals": list(range(count)), "tickfont": {"size": 12, "color": "$text"},
+        "xaxis": {"range": [-0.35, count - 0.65], "showgrid": False, "zeroline": False, "side": "top",
+                  "fixedrange": True, "tickvals": list(range(count)), "tickfont": {"size": 12, "color": "$text"},
                   "ticktext": [f"<b>{short(axis.name, 18)}</b>" for axis in seen.axes]
                   + [f"<b>{name}</b>" for name in ("dropped", "p99", "memory")]},
         "yaxis": {"visible": False, "range": [-0.07, 1.07], "fixedrange": True},
@@ -41,9 +42,10 @@ def lines(seen: View) -> Figure:
         "annotations": [note for place, axis in enumerate(seen.axes) for note in _named(place, axis)]
         + [note for place, one in enumerate(seen.measures, len(seen.axes)) for note in _ends(place, one)],
     }  # fmt: skip
-    return Figure("parallel", "Points as lines", "parallel coordinates of the points of the front and of some others",
-                  data, layout, 440,
-                  note=f"{len(best)} points of the front and {len(others)} of the others; below is better for the three figures.")  # fmt: skip
+    label = "parallel coordinates of the points of the front and of some others"
+    shown = f"{count_of(best, 'point')} of the front and {len(others)} of the others"
+    return Figure("parallel", "The front in colour, others grey", label, data, layout, 440,
+                  note=f"{shown}; below is better for the three figures.")  # fmt: skip
 
 
 def _every(points: NDArray[np.intp], most: int) -> NDArray[np.intp]:
@@ -59,7 +61,8 @@ def _level(axis: Axis) -> NDArray[np.float64]:
 
 def _figure(measure: Measure) -> NDArray[np.float64]:
     values = np.log10(1 + measure.values) if measure.key == "dropped" else measure.values
-    low, high = np.nanmin(values), np.nanmax(values)
+    known = values[np.isfinite(values)]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
     placed: NDArray[np.float64] = (values - low) / (high - low) if high > low else np.zeros(len(values))
     return placed
 
@@ -67,7 +70,7 @@ def _figure(measure: Measure) -> NDArray[np.float64]:
 def _lines(
     seen: View, places: NDArray[np.float64], points: NDArray[np.intp], name: str, colour: str, width: float
 ) -> Trace:
-    """Return one trace for many lines, which a gap parts; the ends of a line tell all about it."""
+    """Return one trace for many lines, which a gap parts."""
     x: list[float | None] = []
     y: list[float | None] = []
     facts: list[str] = []
@@ -77,7 +80,7 @@ def _lines(
         )  # fmt: skip
         x += [*range(len(places)), None]
         y += [*places[:, point].round(4).tolist(), None]
-        facts += ["", *[""] * (len(places) - 2), fact, ""] if len(places) > 1 else [fact, ""]
+        facts += [*[fact] * len(places), ""]
     return {
         "type": "scatter", "mode": "lines+markers", "name": name, "x": x, "y": y, "text": facts,
         "line": {"color": colour, "width": width}, "marker": {"size": 3, "color": colour},

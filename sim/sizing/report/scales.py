@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.report import svg
 from sim.sizing.report.sweep_view import Measure
 
 
@@ -29,6 +30,10 @@ class Scale:
         """Return where values are drawn."""
         drawn = np.log10(1 + values) if self.logarithmic else values / self.factor
         return [float(value) for value in drawn]
+
+    def brief(self, value: float) -> str:
+        """Return a value in the unit of the title, without it; nothing for none."""
+        return svg.digits(value / self.factor) if np.isfinite(value) else ""
 
     def axis(self, values: NDArray[np.float64]) -> dict[str, Any]:
         """Return the Plotly axis on which these values are drawn, or the ticks of a colour bar."""

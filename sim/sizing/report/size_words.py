@@ -28,7 +28,9 @@ def settings(proposals: Sequence[Proposal]) -> str:
     if not changed:
         return "Leave all depths as they are."
     if len(changed) > NAMED:
-        several = {depth: sum(each.depth == depth for each in changed) for depth in sorted({one.depth for one in changed})}
+        several = {
+            depth: sum(each.depth == depth for each in changed) for depth in sorted({one.depth for one in changed})
+        }
         parts = [f"{number} {'to' if index else 'channels to depth'} {depth}"
                  for index, (depth, number) in enumerate(several.items())]  # fmt: skip
         return f"Set {len(changed)} of {len(proposals)} depths anew, as the table says: {enumerated(parts)}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from sim.sizing.sweep.result import SweepResult, SweptAxis
 
 MOST_LEVELS = 24
 """Values of an axis that are shown one by one; where there are more, ranges of them are."""
+POINTS = 8
+"""Points of a load on average, below which a front of each load tells nothing."""
 RANGES = 8
 """Into how many equal ranges an axis is cut that has more."""
 
@@ -68,7 +70,8 @@ class View:
     Attributes:
         axes: in the order asked for, without those that have one level only.
         dropped, p99, memory: the figures.
-        front, front_of_load: bool[points].
+        front: bool[points]; as good as any.
+        front_of_load: bool[points]; as good as any with the same levels on the axes of load.
     """
 
     axes: tuple[Axis, ...]
@@ -90,8 +93,10 @@ class View:
 
     @property
     def weighed_by_load(self) -> bool:
-        """Whether points of the same load are weighed against each other; of a load that is a range there are none."""
-        return bool(self.loads) and all(axis.exact for axis in self.loads)
+        """Whether points of one load are weighed against each other: not where next to no load has several points."""
+        if all(axis.exact for axis in self.loads):
+            return bool(self.loads)
+        return len(self.front) >= POINTS * len(self.by_load())
 
     @property
     def best(self) -> NDArray[np.bool_]:
@@ -115,14 +120,16 @@ class View:
             for axis, code in zip(self.loads, codes, strict=True):
                 mask &= axis.codes == code
             if mask.any():
-                found[tuple(axis.names[code] for axis, code in zip(self.loads, codes, strict=True))] = np.flatnonzero(mask)
+                found[tuple(axis.names[code] for axis, code in zip(self.loads, codes, strict=True))] = np.flatnonzero(
+                    mask
+                )
         return found
 
 
 def view(result: SweepResult) -> View:
     """Return a sweep's view."""
-    axes = (_axis(axis, result.column(axis.name)) for axis in result.axes)
-    return View(
+    axes = tuple(_axis(axis, result.column(axis.name)) for axis in result.axes)
+    seen = View(
         tuple(axis for axis in axes if len(axis.names) > 1),
         Measure("dropped", "dropped", result.column("dropped"), lambda value: svg.count(round(value))),
         Measure("age_p99_ns", "p99 of the age", result.column("age_p99_ns"), svg.duration),
@@ -130,6 +137,33 @@ def view(result: SweepResult) -> View:
         result.pareto,
         result.pareto_of_load,
     )
+    return seen if all(axis.exact for axis in seen.loads) else replace(seen, front_of_load=_front_of_ranges(seen))
+
+
+def front_of(objectives: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which points no other point is as good as in every objective and better in one.
+
+    Parameters:
+        objectives: float64[points, objectives]; less is better.
+    """
+    kept = np.zeros(len(objectives), bool)
+    left = np.lexsort(objectives.T[::-1])  # a point comes after all that dominate it
+    while len(left):
+        best = objectives[left[0]]
+        dominated = (objectives[left] >= best).all(1) & (objectives[left] > best).any(1)
+        kept[left[(objectives[left] == best).all(1)]] = True
+        left = left[~dominated & ~(objectives[left] == best).all(1)]
+    return kept
+
+
+def _front_of_ranges(seen: View) -> NDArray[np.bool_]:
+    """Return the front of each load where a load is a range of values."""
+    objectives = np.stack([measure.values for measure in seen.measures], 1)
+    objectives = np.where(np.isfinite(objectives), objectives, np.inf)
+    kept = np.zeros(len(objectives), bool)
+    for points in seen.by_load().values():
+        kept[points] = front_of(objectives[points])
+    return kept
 
 
 def worded(value: Any, unit: str) -> str:
@@ -160,7 +194,9 @@ def _axis(axis: SweptAxis, column: NDArray[Any]) -> Axis:
     if isinstance(distinct[0], str):
         names = (*map(str, distinct[: MOST_LEVELS - 1]), "others")
         places = {value: min(place, MOST_LEVELS - 1) for place, value in enumerate(distinct)}
-        return Axis(axis.name, axis.load, False, names, np.array([places[value] for value in column.tolist()], np.intp), shown)
+        return Axis(
+            axis.name, axis.load, False, names, np.array([places[value] for value in column.tolist()], np.intp), shown
+        )
     edges = np.linspace(distinct[0], distinct[-1], RANGES + 1)
     codes = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, RANGES - 1).astype(np.intp)
     names = tuple(f"{worded(low, axis.unit)} – {worded(high, axis.unit)}" for low, high in itertools.pairwise(edges))

@@ -26,7 +26,8 @@ def headline(seen: View) -> str:
     if seen.weighed_by_load:
         loads = seen.by_load()
         held = sum(bool((seen.dropped.values[of] == 0).any()) for of in loads.values())
-        return f"{held} of {len(loads)} loads can be borne without drops; {svg.count(len(clean))} of {svg.count(points)} points drop nothing."  # noqa: E501
+        nothing = f"{svg.count(len(clean))} of {svg.count(points)} points drop nothing"
+        return f"{held} of {len(loads)} loads can be borne without drops; {nothing}."
     best = cheapest(seen, clean)
     return (f"Least memory without drops: {seen.memory.words(float(seen.memory.values[best]))} with {seen.words(best)} "
             f"(p99 {seen.p99.words(float(seen.p99.values[best]))}).")  # fmt: skip

@@ -29,13 +29,13 @@
   }
 
   const axis = {
-    gridcolor: "$line", linecolor: "$line", zerolinecolor: "$line", tickcolor: "$line", automargin: true,
+    gridcolor: "$line", linecolor: "$line", zerolinecolor: "$line", tickcolor: "$line", automargin: true, ticklabeloverflow: "allow",
     tickfont: { color: "$soft", size: 11 }, title: { font: { color: "$soft", size: 12 }, standoff: 8 },
   };
   const base = {
     font: { family: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Noto Sans', Arial, sans-serif", size: 12, color: "$text" },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 8, r: 12, t: 8, b: 8 }, hovermode: "closest", dragmode: "zoom",
+    margin: { l: 8, r: 20, t: 8, b: 8 }, hovermode: "closest", dragmode: "zoom",
     hoverlabel: { bgcolor: "$text", bordercolor: "$text", font: { color: "$page", size: 12 }, align: "left", namelength: -1 },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: "$soft", activecolor: "$accent" },
     legend: { orientation: "h", x: 0, y: 1, xanchor: "left", yanchor: "bottom", font: { color: "$soft", size: 12 } },
