@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim.scenario.model import Scenario
+from sim.scenario.units import format_duration
 from sim.sizing import model
 from sim.sizing.account import account
 from sim.sizing.answer import Answer
 from sim.sizing.bounds import bounds
 from sim.sizing.depths import Trial, Trials, depths_of, limits_of
+from sim.sizing.horizon import lasting
+from sim.sizing.plan import Plan
 from sim.sizing.proposal import binding, channel_backlogs, curves, proposals, rates_hz
 from sim.sizing.reduction import left_out, plan_of
 from sim.sizing.search import Found, search
@@ -49,11 +52,14 @@ def answer_question(scenario: Scenario, file: Path, target: Target, timing: Timi
         SizingError: the scenario cannot be modelled.
     """
     plan = plan_of(scenario, timing, target.paths)
-    limits = bounds(plan)
-    trials = Trials(plan, target, model.simulate)
-    found = search(trials, limits_of(plan, channel_backlogs(plan, limits)))
-    best, present = found.trial, trials.at({})
+    limits = limits_of(plan, channel_backlogs(plan, bounds(plan)))
+    longer = lasting(plan, limits, model.simulate)
+    trials = Trials(longer, target, model.simulate)
+    found = search(trials, limits)
+    in_the_run = Trials(plan, target, model.simulate)
+    present, best = in_the_run.at({}), in_the_run.at(found.trial.depths)
     altered = changes(scenario, plan, target, lambda other: plan_of(other, timing, target.paths))
+    bounded = bounds(best.plan)
     answer = Answer(
         scenario=scenario.name,
         scenario_file=str(file),
@@ -63,17 +69,24 @@ def answer_question(scenario: Scenario, file: Path, target: Target, timing: Timi
         proposed=model.simulate(best.plan, STEPS),
         verdicts_now=present.verdicts,
         verdicts=best.verdicts,
-        proposals=proposals(trials, found, depths_of(plan), limits),
+        proposals=proposals(trials, found, depths_of(plan), bounded),
         account_now=account(scenario, plan, rates_hz(plan, present)),
         account=account(scenario, best.plan, rates_hz(best.plan, best)),
-        bounds=limits,
+        bounds=bounded,
         binding=binding(trials, found),
         sensitivities=sensitivities(list(altered), best, model.simulate),
         curves=curves(trials, found),
-        notes=(*timing.notes, *left_out(scenario), _how_sure(found)),
+        notes=(*timing.notes, *left_out(scenario), *_horizon(plan, longer), _how_sure(found)),
         figures={"simulations": float(len(trials.simulated)), "events": float(best.outcome.events)},
     )
     return Modelled(answer, best)
+
+
+def _horizon(plan: Plan, longer: Plan) -> list[str]:
+    if longer.duration_ns == plan.duration_ns:
+        return []
+    run, simulated = format_duration(plan.duration_ns), format_duration(longer.duration_ns)
+    return [f"depths are for {simulated} instead of {run}, as some rings still filled up at the end of the run"]
 
 
 def _how_sure(found: Found) -> str:

@@ -24,16 +24,20 @@ from sim.scenario.model import DEPTHS
 from sim.sizing.account import region
 from sim.sizing.depths import Depths, Trial, Trials, depth_for
 from sim.sizing.errors import SizingError
+from sim.sizing.plan import Ring
 from sim.sizing.requirement import Requirement, in_words
 
 EVENTS = 30_000_000
 """Events that the fourth step may simulate: some seconds."""
 
-SIMULATIONS = 1000
+SIMULATIONS = 500
 """Simulations that it may make, each of which takes about a millisecond besides its events."""
 
 MOST = 4096
 """Settings that it may look at."""
+
+CLIMB = 200
+"""Simulations of one climb in the second step: some per channel of a large system."""
 
 Score = Callable[[Trial], tuple[float, ...]]
 """How far a trial is from what is wanted; smaller is nearer, all 0 is there."""
@@ -117,23 +121,27 @@ def _nearest(trials: Trials, free: Trial, limits: Depths, score: Score) -> Trial
 
 
 def _climb(trials: Trials, start: Depths, limits: Depths, score: Score) -> Trial:
-    """Return the best trial that is reached by halving and doubling one depth at a time."""
-    here = trials.at(start)
-    while any(score(here)):
-        around = [trials.at(depths) for depths in _neighbours(here, limits)]
-        best = min(around, key=lambda each: (score(each), each.cost), default=here)
-        if score(best) >= score(here):
-            break
-        here = best
+    """Return the best trial that is reached by halving or doubling one depth after the other."""
+    here, ends = trials.at(start), len(trials.simulated) + CLIMB
+    is_better = True
+    while is_better:
+        is_better = False
+        for channel in trials.channels:
+            for there in _moves(trials, here, channel, limits):
+                if not any(score(here)) or len(trials.simulated) >= ends:
+                    return here
+                if score(there) < score(here):
+                    here, is_better = there, True
+                    break
     return here
 
 
-def _neighbours(here: Trial, limits: Depths) -> Iterator[Depths]:
-    for channel, depth in here.depths.items():
-        if depth > DEPTHS[0]:
-            yield {**here.depths, channel: depth // 2}
-        if channel in here.refusing and depth < limits[channel]:  # a ring that was never full does not miss room
-            yield {**here.depths, channel: depth * 2}
+def _moves(trials: Trials, here: Trial, channel: str, limits: Depths) -> Iterator[Trial]:
+    depth = here.depths[channel]
+    if channel in here.refusing and depth < limits[channel]:  # a ring that was never full does not miss room
+        yield trials.at({**here.depths, channel: depth * 2})
+    if depth > DEPTHS[0]:
+        yield trials.at({**here.depths, channel: depth // 2})
 
 
 def _lowered(trials: Trials, best: Trial, limits: Depths) -> Trial:
@@ -276,8 +284,8 @@ def _advice(requirement: Requirement, value: float, trials: Trials, limits: Dept
     concerned = trials.target.channels_of(requirement) or trials.channels
     late = [channel for channel in generous.refusing if channel in concerned]
     if requirement.figure != "memory" and late:
-        ring = next(ring for ring in trials.plan.rings.values() if ring.channel == late[0])
-        deep = f"'{ring.target}' does not keep up with '{late[0]}' even at depth {limits[late[0]]}"
+        ring = _root(generous)
+        deep = f"'{ring.target}' does not keep up with '{ring.channel}' even at depth {limits[ring.channel]}"
         return f"{deep}: make it faster, or what sends to it slower"
     if math.isnan(value):
         return "run longer, or look whether anything is sent"
@@ -287,6 +295,13 @@ def _advice(requirement: Requirement, value: float, trials: Trials, limits: Dept
     sign = "<=" if requirement.wants_less else ">="
     asked = f"{math.ceil(value / 1024)}K" if requirement.unit == "bytes" else f"{value:.0f}"
     return f"ask for {sign} {asked}"
+
+
+def _root(trial: Trial) -> Ring:
+    """Return the first full ring whose consumer is not held up by a full ring itself; the first one if all are."""
+    rings = [ring for ring in trial.plan.rings.values() if ring.channel in trial.refusing]
+    held_up = {ring.source for ring in rings}
+    return next((ring for ring in rings if ring.target not in held_up), rings[0])
 
 
 def _above_ms(value_ns: float) -> float:

@@ -10,6 +10,7 @@ from sim.scenario.model import LinuxPartition, Scenario
 from sim.scenario.units import NS_PER_S
 from sim.sizing.answer import Sensitivity
 from sim.sizing.depths import Depths, Simulate, Trial, Trials, limits_of
+from sim.sizing.horizon import lasting
 from sim.sizing.plan import Accelerator, Device, Node, Plan, Sensor
 from sim.sizing.requirement import in_words
 from sim.sizing.search import TargetOutOfReach, search
@@ -18,6 +19,10 @@ from sim.sizing.target import Target
 
 SLOWER = Fraction(11, 10)
 """How much longer a slower service takes."""
+
+EVENTS = 3_000_000
+"""Events that are simulated to find depths with less memory than those that the search comes to by changing one channel
+after the other."""
 
 RATES_HZ = (1, 2, 5, 10, 15, 20, 25, 30, 60, 90, 120, 240, 480, 1000)
 """Levels of a sensor's rate: those that cameras commonly offer, and round ones below and above. The next level of a
@@ -70,13 +75,14 @@ def sensitivities(changes: Sequence[Change], proposed: Trial, simulate: Simulate
 
 
 def _sensitivity(change: Change, proposed: Trial, simulate: Simulate) -> Sensitivity:
-    trials = Trials(change.plan, change.target, simulate)
+    limits = limits_of(change.plan)
+    trials = Trials(lasting(change.plan, limits, simulate), change.target, simulate)
     kept = trials.at(proposed.depths)
     depths: Depths = kept.depths
     extra: int | None = kept.plan.memory_bytes - proposed.plan.memory_bytes
     if not kept.met:
         try:
-            anew = search(trials, limits_of(change.plan)).trial
+            anew = search(trials, limits, EVENTS).trial
         except TargetOutOfReach:
             depths, extra = {}, None
         else:
