@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sim.report.svg import clean
@@ -14,6 +14,9 @@ from sim.sizing.verification import error_words, is_wrong
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+NAMED = 3
+"""Depths that one cell names."""
 
 WIDTH = 118
 """Columns of a text that does not go to a terminal."""
@@ -36,7 +39,7 @@ def show(answer: Answer, console: Console) -> None:
     console.print(_proposals(answer.proposals))
     say(f"binding: {answer.binding}", "", *account_lines(answer.account), _gain(answer), "")
     if answer.sensitivities:
-        console.print(_sensitivities(answer.sensitivities))
+        console.print(_sensitivities(answer))
     if answer.compared:
         figures = ("occupancy_max", "latency.p99", "delivered", "dropped")
         console.print(_compared("Predicted / emulated", "channels", figures, answer.compared))
@@ -105,17 +108,21 @@ def _proposals(proposals: Sequence[Proposal]) -> Table:
     return _table("Depths", heads, rows)
 
 
-def _sensitivities(found: Sequence[Sensitivity]) -> Table:
-    rows = [(each.change, each.breaks or "all holds", _cost(each)) for each in found]
+def _sensitivities(answer: Answer) -> Table:
+    proposed = {each.channel: each.depth for each in answer.proposals}
+    rows = [(each.change, each.breaks or "all holds", _cost(each, proposed)) for each in answer.sensitivities]
     return _table("What breaks first", ("change", "with the proposed depths", "sized anew"), rows)
 
 
-def _cost(one: Sensitivity) -> str:
+def _cost(one: Sensitivity, proposed: Mapping[str, int]) -> str:
+    """Return the depths that a change needs and their memory."""
     if one.extra_bytes is None:
         return "no depth meets the target"
-    if not one.extra_bytes:
-        return "no more memory"
-    return f"{in_words(abs(one.extra_bytes), 'bytes')} {'more' if one.extra_bytes > 0 else 'less'}"
+    changed = [f"{name} {depth}" for name, depth in one.depths.items() if proposed.get(name) != depth]
+    named = [*changed[:NAMED], *(["..."] if len(changed) > NAMED else [])]
+    more = "more" if one.extra_bytes >= 0 else "less"
+    cost = f"{in_words(abs(one.extra_bytes), 'bytes')} {more}" if one.extra_bytes else "no more memory"
+    return "; ".join(filter(None, (", ".join(named), cost)))
 
 
 def _compared(title: str, of: str, figures: Sequence[str], compared: Sequence[Compared]) -> Table:
