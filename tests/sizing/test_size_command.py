@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from sim.cli import app
 from sim.scenario import load
 from sim.sizing.account import region
 from sim.sizing.tuned import with_depths
@@ -25,6 +27,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def sim(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Return what a process of its own does."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "COLUMNS": "118"}
     command = [sys.executable, "-m", "sim", "size", *map(str, arguments)]
     return subprocess.run(
@@ -34,8 +37,10 @@ def sim(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def refused(*arguments: object, folder: Path, code: int = 2) -> str:
     """Return what is said of a call that fails: one line on standard error, nothing on standard output."""
-    done = sim(*arguments, folder=folder)
-    assert done.returncode == code, done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        done = CliRunner().invoke(app, ["size", *map(str, arguments)], catch_exceptions=False)
+    assert done.exit_code == code, done.stderr
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert not (folder / "runs").exists(), "nothing is made for a question that has no answer"
@@ -85,10 +90,13 @@ def test_overrides_are_part_of_the_question(small: Path, tmp_path: Path) -> None
     assert (frames["channel"], frames["depth"]) == ("frames", 2)
 
 
+def test_a_mistake_is_one_line_for_a_shell(small: Path, tmp_path: Path) -> None:
+    done = sim(small, "--target", "drps=0", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "sim: --target, column 1: unknown figure 'drps'; did you mean 'drops'?\n"
+
+
 def test_targets_that_are_none(small: Path, tmp_path: Path) -> None:
-    assert refused(small, "--target", "drps=0", folder=tmp_path) == (
-        "sim: --target, column 1: unknown figure 'drps'; did you mean 'drops'?"
-    )
     assert refused(small, "--target", "p99(rows->ot)<3ms", folder=tmp_path) == (
         "sim: --target, column 11: unknown partition or device 'ot'; did you mean 'out'?"
     )
