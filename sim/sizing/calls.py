@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from sim.report.record import ChannelRecord, MessageRecord
 from sim.sizing.ports import Ports
@@ -119,7 +120,7 @@ def _requiring(required: Sequence[Taken]) -> Iterator[Call]:
     first, others = required[0], required[1:]
     for given, message in zip(first.inputs, first.messages, strict=True):
         end_ns = message.returned_ns
-        if end_ns is None:
+        if end_ns is None or end_ns < given.taken_ns:  # a guest may claim any time that has been
             continue
         inputs = [given]
         for ring in others:
@@ -142,7 +143,7 @@ def _sampling(sampled: Sequence[Taken]) -> Iterator[Call]:
             groups[-1].append(given)
         else:
             groups.append([given])
-    for group, following in zip(groups, [*groups[1:], None], strict=True):
+    for group, following in zip_longest(groups, groups[1:]):
         until_ns = following[0].taken_ns if following else 1 << 63
         yield Call(group, group[-1].taken_ns, (None, None), until_ns)
 

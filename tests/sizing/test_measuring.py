@@ -10,6 +10,7 @@ from sim.report.record import FaultRecord, StateRecord
 from sim.scenario.model import Scenario
 from sim.sizing import measuring
 from sim.sizing.measuring import measure
+from sim.sizing.reduction import left_out
 from sim.sizing.timing import Arrivals
 
 from .hand_made import LISTENER, US, Hand, scenario_in
@@ -212,6 +213,16 @@ def test_firmware_with_optional_inputs_is_called_for_all_that_is_there(tmp_path:
     found = measure(scenario, hand.record).services["far.monitor"]
     assert found.hold_ns == in_us(52, 70)
     assert found.offsets_ns == (in_us(52), in_us(70))
+
+
+def test_firmware_that_takes_nothing_is_never_called(tmp_path: Path) -> None:
+    scenario = scenario_in(tmp_path, firmware=LISTENER)
+    alone = {name: channel for name, channel in scenario.channels.items() if name != "copy"}
+    scenario = scenario.model_copy(update={"channels": alone})
+    hand = Hand(scenario)
+    hand.send("status", 0, 54_000)
+    assert measure(scenario, hand.record).services["far.monitor"].hold_ns == ()
+    assert any(note.startswith("far takes nothing") for note in left_out(scenario))
 
 
 def test_arrivals_and_opening(scenario: Scenario, hand: Hand) -> None:
