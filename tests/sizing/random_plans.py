@@ -66,7 +66,9 @@ class Features:
 
 
 EVERYTHING = Features()
-CHAINS = Features(("none",), ("block",), (64,), 0.6, devices=False, joins=False, sampled=False, opens=False, skips=False)
+CHAINS = Features(
+    ("none",), ("block",), (64,), 0.6, devices=False, joins=False, sampled=False, opens=False, skips=False
+)
 
 
 @dataclass
@@ -134,7 +136,15 @@ def random_plan(seed: int, features: Features = EVERYTHING) -> Plan:
     nodes = tuple(_node(draft, name, policy is not None and random.random() < 0.9) for name in order)
     duration_ns = quantum_ns * (1_500 * MS // quantum_ns)
     return Plan(
-        f"random {seed}", quantum_ns, duration_ns, draft.rings, nodes, (*devices, *accelerators), draft.paths, policy, supplies
+        f"random {seed}",
+        quantum_ns,
+        duration_ns,
+        draft.rings,
+        nodes,
+        (*devices, *accelerators),
+        draft.paths,
+        policy,
+        supplies,
     )
 
 
