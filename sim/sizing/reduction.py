@@ -15,6 +15,7 @@ from sim.host.legs import Leg, has_link, legs_of, link_name
 from sim.host.scheduler import Policy, make_policy
 from sim.scenario.model import LinuxPartition, McuPartition, Scenario
 from sim.scenario.units import NS_PER_S
+from sim.sizing.bounds.supply import supplies_of
 from sim.sizing.errors import SizingError
 from sim.sizing.paths import paths_of
 from sim.sizing.plan import Calls, Device, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
@@ -45,6 +46,7 @@ def plan_of(scenario: Scenario, timing: Timing, paths: Sequence[tuple[str, str]]
         devices=(*(_device(scenario, name) for name in scenario.devices), *_links(scenario, legs)),
         paths=paths_of(scenario, legs, paths),
         policy=policy,
+        supplies={} if policy is None else supplies_of(scenario),
     )
 
 
