@@ -16,6 +16,7 @@ from sim.host.scheduler import Policy, make_policy
 from sim.report.distribution import percentile
 from sim.scenario.model import LinuxPartition, McuPartition, Scenario
 from sim.scenario.units import NS_PER_S
+from sim.sizing.bounds.supply import supplies_of
 from sim.sizing.errors import SizingError
 from sim.sizing.paths import paths_of
 from sim.sizing.plan import Accelerator, Calls, Device, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
@@ -46,6 +47,7 @@ def plan_of(scenario: Scenario, timing: Timing, paths: Sequence[tuple[str, str]]
         devices=(*(_device(scenario, name) for name in scenario.devices), *_links(scenario, legs)),
         paths=paths_of(scenario, legs, paths),
         policy=policy,
+        supplies={} if policy is None else supplies_of(scenario),
     )
 
 

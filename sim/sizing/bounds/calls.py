@@ -8,7 +8,7 @@ the loop looks at the service, so they wait for one look and hold one tensor mor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 
 from sim.sizing.bounds.arrivals import Phase, Stream
@@ -30,6 +30,10 @@ from sim.sizing.bounds.handling import Handled, Handling, Incoming
 from sim.sizing.bounds.loop import Server, Turn
 from sim.sizing.bounds.services import Sends
 from sim.sizing.plan import Service
+
+
+_MOST_BUSY = 64
+"""Tensors in a busy period up to which a deconvolution is worth its time."""
 
 
 def _sent(sends: Sends) -> Callable[[Server], Served]:
@@ -118,8 +122,7 @@ class Called:
         found = []
         for server in self.turn.servers(calls):
             try:
-                busy_period(calls, server.ended)
-                found.append(server)
+                found.append(replace(server, busy=busy_period(calls, server.ended)))
             except Unbounded:
                 continue
         return found
@@ -133,7 +136,7 @@ class Called:
         calls = ring.stream.curve
         if calls.most == 0:
             return 0
-        found = [horizontal_deviation(calls, until(server), busy_period(calls, server.ended)) for server in servers]
+        found = [horizontal_deviation(calls, until(server), server.busy) for server in servers]
         if ring.limit is not None:  # a tensor that finds room has so many before it at most
             found.append(until(Server(self.turn.own, self.turn.by_rounds))(ring.limit))
         if not found:
@@ -154,7 +157,8 @@ class Called:
         curves = [calls]
         for server in servers:
             busy = busy_period(asked.curve, _later(server.ended, unseen_ns))
-            curves.append(deconvolution(asked.curve, _later(server.sent(sends), unseen_ns), busy))
+            if busy <= _MOST_BUSY:
+                curves.append(deconvolution(asked.curve, _later(server.sent(sends), unseen_ns), busy))
         phase = None
         if asked.phase is not None and sends.always:
             before = asked.phase

@@ -21,7 +21,7 @@ from sim.sizing.bounds.handling import Handled, Handling, Incoming
 from sim.sizing.plan import Accelerator, Lane
 
 _FULL = 1 - 1e-9
-_MOST_STEPS = 20_000
+_MOST_STEPS = 2_000
 
 
 @dataclass(frozen=True)
