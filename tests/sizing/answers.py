@@ -107,7 +107,7 @@ def verdicts(dropped: int = 0, p99_ns: float = 42_000_000) -> tuple[Verdict, ...
 def curve(channel: str, dropped: Sequence[int] = (41, 0, 0, 0)) -> DepthCurve:
     depths = [2 << index for index in range(len(dropped))]
     return DepthCurve(channel, depths, dropped, [38_000_000 + 3_000_000 * index for index in range(len(dropped))],
-                      "front_camera->display")  # fmt: skip
+                      "p99 of the age of front_camera->display")  # fmt: skip
 
 
 def answer(cameras: int = 1, met: bool = True) -> Answer:

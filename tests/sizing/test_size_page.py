@@ -18,10 +18,11 @@ from sim.report import svg
 from sim.sizing.answer import Answer, Compared
 from sim.sizing.bounds import Bounds
 from sim.sizing.report import memory_map, over_time, page
-from sim.sizing.report.depths import limit_ns
+from sim.sizing.report.comparison import cell, compared_in_words
+from sim.sizing.report.depths import curves, limit_ns
 from sim.sizing.report.size_data import answer_json
 from sim.sizing.report.size_page import size_page, write_size
-from sim.sizing.report.size_words import amount, compared, headline, settings
+from sim.sizing.report.size_words import amount, headline, settings
 from sim.sizing.report.theme import themes
 
 from .answers import HOSTILE, answer, hostile, proposals, rings_of
@@ -130,17 +131,20 @@ def test_the_machine_is_full_of_guests_rings_and_what_is_free(one: tuple[Answer,
     assert found.figures["machine"]["layout"]["shapes"][0]["x0"] == 1.5
 
 
-def test_occupancy_keeps_every_step_that_changes() -> None:
+def test_occupancy_shows_the_most_in_each_column() -> None:
     made = answer()
     figure = next(each for each in over_time.occupancies(made) if each.title == "frames")
-    now, proposed = figure.data
+    now, proposed, shares = figure.data
     series = made.proposed.series["frames"]
     assert (now["name"], proposed["name"]) == ("depth 8", "depth 2")
-    steps = [round(x * 1e9 / series.step_ns) for x in proposed["x"]]
+    assert (
+        sum(shares["x"]) == pytest.approx(100) and len(shares["x"]) == made.proposed.rings["frames"].occupancy_max + 1
+    )
+    steps = [round(x * 1e9 / (2 * series.step_ns)) for x in proposed["x"]]
     rebuilt: list[int] = []
     for begin, end, level in zip(steps, steps[1:], proposed["y"], strict=False):
         rebuilt += [level] * (end - begin)
-    assert rebuilt == series.levels.tolist()
+    assert rebuilt == series.levels.reshape(-1, 2).max(1).tolist(), "400 steps in 200 columns"
 
 
 def test_a_bound_far_above_is_named_and_does_not_flatten_the_picture() -> None:
@@ -154,7 +158,11 @@ def test_a_bound_far_above_is_named_and_does_not_flatten_the_picture() -> None:
 def test_the_target_stands_in_the_curve_of_its_path(one: tuple[Answer, Page]) -> None:
     made, found = one
     assert limit_ns(made, "front_camera->display") == 100e6
+    assert limit_ns(made, "p99 of the age of front_camera->display") == 100e6
     assert limit_ns(made, "imu->head_unit") is None
+    near = replace(made, curves=(replace(made.curves[0], age_p99_ns=(1_000_000,) * 4),))
+    (figure,) = curves(near)
+    assert not figure.layout["shapes"] and "above" in figure.layout["annotations"][0]["text"]
     curve = found.figures["curve-0"]
     assert curve["layout"]["shapes"][0]["y0"] == 100
     assert curve["data"][0]["y"] == list(made.curves[0].dropped)
@@ -210,7 +218,9 @@ def test_settings_in_words() -> None:
     assert settings([few[2]]) == "Leave all depths as they are."
     assert settings([few[0], few[2]]).endswith("; leave the other one as it is.")
     many = settings(proposals(rings_of(12)))
-    assert many == "Set 16 of 18 depths anew, as the table says: 9 channels to depth 2 and 7 to 4."
+    assert many == "Set the depths of 16 of 18 channels: 9 to 2 and 7 to 4."
+    all_of_one = [replace(each, depth=2, depth_now=4) for each in proposals(rings_of(12))]
+    assert settings(all_of_one) == "Set the depth of all 18 channels to 2."
 
 
 @pytest.mark.parametrize(
@@ -227,7 +237,19 @@ def test_settings_in_words() -> None:
 def test_predictions_are_held_to_five_percent_or_one_slot(
     figure: str, predicted: float, emulated: float, within: bool
 ) -> None:
-    assert compared(Compared(figure, predicted, emulated))["within"] is within
+    assert cell(Compared(figure, predicted, emulated)).within is within
+
+
+def test_predictions_stand_beside_what_was_emulated(one: tuple[Answer, Page]) -> None:
+    made, found = one
+    frames, picture = found.table("emulation")
+    assert frames == {"ring": "frames", "held at most": "2 / 2"}
+    assert picture["held at most"].startswith("3 / 2") and "✕" not in picture["held at most"]
+    camera, imu = found.table("emulation", 1)
+    assert camera["path"] == "front_camera->display" and "1.7" in camera["age p99"]
+    assert "✕ 14.5" in imu["age p99"]
+    assert compared_in_words(made.compared).startswith("3 of 4 figures")
+    assert "imu->head_unit" in compared_in_words(made.compared)
 
 
 def test_amounts_have_the_unit_of_their_verdict() -> None:

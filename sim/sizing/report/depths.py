@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sim.report import svg
@@ -9,6 +10,8 @@ from sim.sizing.answer import Answer, DepthCurve, Proposal
 from sim.sizing.report.figure import Figure, Trace
 
 HEIGHT = 270
+FAR = 3
+"""How many times the greatest age a limit may be to be drawn."""
 
 
 def curves(answer: Answer) -> list[Figure]:
@@ -24,7 +27,8 @@ def curves(answer: Answer) -> list[Figure]:
 def limit_ns(answer: Answer, label: str) -> float | None:
     """Return the limit that the target sets to the p99 of what `label` names; None where it sets none."""
     for verdict in answer.verdicts:
-        if verdict.unit == "ns" and verdict.text.replace(" ", "").startswith(f"p99({label.replace(' ', '')})"):
+        found = re.match(r"p99\((.+?)\)", verdict.text.replace(" ", ""))
+        if verdict.unit == "ns" and found and label.replace(" ", "").endswith(found[1]):
             return verdict.limit
     return None
 
@@ -54,19 +58,26 @@ def _curve(answer: Answer, curve: DepthCurve, proposal: Proposal | None, index: 
                   "ticktext": captions, "tickvals": ticks, "categoryarray": ticks},
         "yaxis": {"domain": [0, 0.52], "title": {"text": f"p99 [{unit}]"}, "rangemode": "tozero", "nticks": 5},
         "yaxis2": {"domain": [0.66, 1], "title": {"text": "dropped"}, "range": [0, most * 1.35], "nticks": 4,
-                   "anchor": "x", "tickformat": "~s"},
+                   "anchor": "x", "tickformat": "~s" if most >= 1000 else "d", "dtick": 1 if most <= 3 else None},
     }  # fmt: skip
     if limit is not None:
-        line = {"color": "$bad", "width": 1.5, "dash": "dash"}
-        top = max(limit, *curve.age_p99_ns) / factor
-        layout["shapes"] = [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": limit / factor,
-                             "y1": limit / factor, "line": line}]  # fmt: skip
-        layout["annotations"] = [{"xref": "paper", "x": 1, "y": limit / factor, "text": f"target {svg.duration(limit)}",
-                                  "showarrow": False, "xanchor": "right", "yanchor": "bottom",
-                                  "font": {"size": 11, "color": "$bad"}}]  # fmt: skip
-        layout["yaxis"] |= {"range": [0, top * 1.25]}
+        _draw_limit(layout, limit, max(curve.age_p99_ns), factor)
     label = f"drops and p99 of {curve.label} for depths {ticks[0]} to {ticks[-1]} of {curve.channel}"
-    return Figure(f"curve-{index}", curve.channel, label, data, layout, HEIGHT, note=f"p99 of {curve.label}")
+    return Figure(f"curve-{index}", curve.channel, label, data, layout, HEIGHT, note=curve.label)
+
+
+def _draw_limit(layout: dict[str, Any], limit_ns: float, most_ns: int, factor: float) -> None:
+    """Put the target's limit into a picture: as a line, or as a word where the line would flatten the curve."""
+    far = limit_ns > FAR * most_ns
+    level = (most_ns if far else limit_ns) / factor
+    name = f"target {svg.duration(limit_ns)}{', above ↑' if far else ''}"
+    layout["annotations"] = [{"xref": "paper", "x": 1, "y": 1.06 * level if far else level, "text": name,
+                              "showarrow": False, "xanchor": "right", "yanchor": "bottom",
+                              "font": {"size": 11, "color": "$bad"}}]  # fmt: skip
+    if not far:
+        layout["shapes"] = [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": level, "y1": level,
+                             "line": {"color": "$bad", "width": 1.5, "dash": "dash"}}]  # fmt: skip
+    layout["yaxis"]["range"] = [0, 1.35 * max(level, most_ns / factor)]
 
 
 def _mark(curve: DepthCurve, proposal: Proposal | None, depth: str) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 from sim.sizing.answer import Answer, Sensitivity
 from sim.sizing.report import bandwidth, depths, memory_map, over_time
+from sim.sizing.report.comparison import compared_in_words, comparisons
 from sim.sizing.report.figure import Figure
 from sim.sizing.report.page import put, render
-from sim.sizing.report.size_words import amount, compared, headline, holds
+from sim.sizing.report.size_words import amount, headline, holds
 
 
 def write_size(answer: Answer, folder: Path) -> Path:
@@ -58,7 +59,8 @@ def size_page(answer: Answer) -> str:
         guests={name: one for name, one in answer.account.partitions.items() if one.own},
         rings=_rings(answer),
         changes=[_change(answer, one) for one in answer.sensitivities],
-        compared=[compared(one) for one in answer.compared],
+        comparisons=comparisons(answer.compared),
+        in_words=compared_in_words(answer.compared),
     )
 
 
@@ -86,4 +88,6 @@ def _change(answer: Answer, one: Sensitivity) -> dict[str, Any]:
     """Return a row of what a change costs: depths that differ from the proposed ones in words."""
     proposed = {proposal.channel: proposal.depth for proposal in answer.proposals}
     differing = [f"{name} {depth}" for name, depth in one.depths.items() if depth != proposed.get(name)]
-    return {"one": one, "differing": differing, "met": holds(one.verdicts)}
+    by_text = {verdict.text: verdict for verdict in one.verdicts}
+    verdicts = [by_text.get(verdict.text) for verdict in answer.verdicts]
+    return {"one": one, "verdicts": verdicts, "differing": differing, "met": holds(one.verdicts)}

@@ -6,13 +6,10 @@ import math
 from collections.abc import Sequence
 
 from sim.report import svg
-from sim.sizing.answer import Answer, Compared, Proposal, Verdict
+from sim.sizing.answer import Answer, Proposal, Verdict
 
-TOLERANCE = 0.05
-"""Relative error up to which a prediction counts as right."""
 NAMED = 6
 """Channels that one sentence can name."""
-SPACE = "\N{NO-BREAK SPACE}"
 
 
 def headline(answer: Answer) -> str:
@@ -28,15 +25,19 @@ def settings(proposals: Sequence[Proposal]) -> str:
     if not changed:
         return "Leave all depths as they are."
     if len(changed) > NAMED:
-        several = {
-            depth: sum(each.depth == depth for each in changed) for depth in sorted({one.depth for one in changed})
-        }
-        parts = [f"{number} {'to' if index else 'channels to depth'} {depth}"
-                 for index, (depth, number) in enumerate(several.items())]  # fmt: skip
-        return f"Set {len(changed)} of {len(proposals)} depths anew, as the table says: {enumerated(parts)}."
+        return _grouped(changed, len(proposals))
     parts = [f"of {each.channel} to {each.depth} (now {each.depth_now})" for each in changed]
     rest = f"; leave the other {left if left > 1 else 'one'} as {'they are' if left > 1 else 'it is'}" if left else ""
     return f"Set the depth {enumerated(parts)}{rest}."
+
+
+def _grouped(changed: Sequence[Proposal], of: int) -> str:
+    """Return what to set where there are too many channels to name."""
+    several = {depth: sum(each.depth == depth for each in changed) for depth in sorted({one.depth for one in changed})}
+    some = f"all {of} channels" if len(changed) == of else f"{len(changed)} of {of} channels"
+    if len(several) == 1:
+        return f"Set the depth of {some} to {changed[0].depth}."
+    return f"Set the depths of {some}: {enumerated([f'{number} to {depth}' for depth, number in several.items()])}."
 
 
 def enumerated(parts: Sequence[str]) -> str:
@@ -58,25 +59,3 @@ def amount(value: float, unit: str) -> str:
     if unit == "bytes":
         return svg.size(value)
     return svg.count(int(value)) if float(value).is_integer() else svg.digits(value)
-
-
-def is_time(figure: str) -> bool:
-    """Tell whether a compared figure is a time in ns, from its name."""
-    return any(part in {"age", "latency", "interval", "duration"} for part in figure.split("."))
-
-
-def compared(one: Compared) -> dict[str, object]:
-    """Return a row of prediction against emulation: texts, error, and whether it is within what is promised.
-
-    Slots in use may differ by one, everything else by `TOLERANCE`.
-    """
-    unit = "ns" if is_time(one.figure) else ""
-    by_one = one.figure.endswith("occupancy_max") and abs(one.predicted - one.emulated) <= 1
-    return {
-        "figure": one.figure,
-        "predicted": amount(one.predicted, unit),
-        "emulated": amount(one.emulated, unit),
-        "error": "–" if not math.isfinite(one.error) else f"{100 * one.error:.2f}{SPACE}%",
-        "share": min(one.error, 1.0),
-        "within": by_one or one.error <= TOLERANCE,
-    }
