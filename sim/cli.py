@@ -166,6 +166,47 @@ def size(
 
 @app.command()
 @_guarded
+def sweep(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="Such as scenarios/ivi_camera.yaml.")],
+    grid: Annotated[
+        list[str] | None,
+        typer.Option("--grid", metavar="AXIS=VALUES", help="Such as cameras=1..12 or depth=2,4,8; repeatable."),
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(metavar="N", help="N points by Latin hypercube [all combinations].")
+    ] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Folder of a run that has the execution times.")
+    ] = None,
+    set_: Assignments = None,
+    path: Annotated[
+        list[str] | None, typer.Option("--path", metavar="FROM->TO", help="Measure this path as well; repeatable.")
+    ] = None,
+    duration: Annotated[str | None, typer.Option(help="Virtual time of each point, such as 10s.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random, the sample included.")] = None,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="Answers in parallel: local or ray.")] = "local",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=1024, metavar="N", help="Processes at once [one for each processor].")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; one of an interrupted sweep goes on [runs/<scenario>-sweep-<n>].")
+    ] = None,
+) -> None:
+    """Vary a scenario along axes, simulate each point by the model, and tell the best ones."""
+    from sim.commands.run import assigned
+    from sim.commands.sweep import Options, sweep_scenario
+
+    try:
+        overrides = assigned(set_ or [], duration, seed)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE) from None
+    options = Options(scenario, grid or (), sample, from_, overrides, path or (), engine, jobs, out)
+    raise typer.Exit(sweep_scenario(options))
+
+
+@app.command()
+@_guarded
 def schema() -> None:
     """Print the JSON Schema of scenarios, for editors."""
     from sim.commands.schema import print_schema
