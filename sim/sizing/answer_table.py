@@ -134,7 +134,11 @@ def _compared(title: str, of: str, figures: Sequence[str], compared: Sequence[Co
         if figure is not None:
             rows.setdefault(rest.removesuffix(f".{figure}"), {})[figure] = one
     heads = (of.removesuffix("s").replace("channel", "ring"), *(_HEADS[figure] for figure in figures))
-    return _table(title, heads, [(name, *(_both(row[each]) for each in figures)) for name, row in rows.items()])
+    return _table(
+        title,
+        heads,
+        [(name, *(_both(row[each]) if each in row else "" for each in figures)) for name, row in rows.items()],
+    )
 
 
 _HEADS = {
