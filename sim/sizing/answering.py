@@ -16,7 +16,7 @@ from sim.sizing.horizon import lasting
 from sim.sizing.plan import Plan
 from sim.sizing.proposal import binding, channel_backlogs, curves, proposals, rates_hz
 from sim.sizing.reduction import left_out, plan_of
-from sim.sizing.search import Found, search
+from sim.sizing.search import Found, TargetOutOfReach, search
 from sim.sizing.sensitivity import changes, sensitivities
 from sim.sizing.target import Target
 from sim.sizing.timing import Timing
@@ -55,7 +55,10 @@ def answer_question(scenario: Scenario, file: Path, target: Target, timing: Timi
     limits = limits_of(plan, channel_backlogs(plan, bounds(plan)))
     longer = lasting(plan, limits, model.simulate)
     trials = Trials(longer, target, model.simulate)
-    found = search(trials, limits)
+    try:
+        found = search(trials, limits)
+    except TargetOutOfReach as error:
+        raise TargetOutOfReach("; ".join((str(error), *_horizon(plan, longer)))) from None
     in_the_run = Trials(plan, target, model.simulate)
     present, best = in_the_run.at({}), in_the_run.at(found.trial.depths)
     altered = changes(scenario, plan, target, lambda other: plan_of(other, timing, target.paths))
@@ -86,7 +89,7 @@ def _horizon(plan: Plan, longer: Plan) -> list[str]:
     if longer.duration_ns == plan.duration_ns:
         return []
     run, simulated = format_duration(plan.duration_ns), format_duration(longer.duration_ns)
-    return [f"depths are for {simulated} instead of {run}, as some rings still filled up at the end of the run"]
+    return [f"simulated for {simulated} instead of {run}, as some rings still filled up at the end of the run"]
 
 
 def _how_sure(found: Found) -> str:

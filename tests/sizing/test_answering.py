@@ -1,4 +1,4 @@
-"""Every shipped scenario can be sized, whatever its services take, and the parts of its answer agree with each other."""
+"""Every shipped scenario can be sized, whatever its services take, and the parts of an answer agree with each other."""
 
 from __future__ import annotations
 
