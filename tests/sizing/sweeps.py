@@ -63,13 +63,16 @@ def result(axes: tuple[SweptAxis, ...], columns: dict[str, list], found: dict[st
     for one in set(load):
         points = np.array([index for index, other in enumerate(load) if other == one])
         of_load[points] = front_of(objectives[points])
+    of_all = np.flatnonzero(of_load)  # what is not on the front of its load is not on that of all
+    front = np.zeros(len(objectives), bool)
+    front[of_all] = front_of(objectives[of_all])
     ages: list[int | None] = found["age_p99_ns"].tolist()
     if unheard:
         ages[-1] = None
     table = pa.table({
         "point": list(range(len(objectives))), **columns,
         "memory_bytes": found["memory_bytes"], "dropped": found["dropped"],
-        "age_p99_ns": pa.array(ages, pa.int64()), "pareto": front_of(objectives), "pareto_of_load": of_load,
+        "age_p99_ns": pa.array(ages, pa.int64()), "pareto": front, "pareto_of_load": of_load,
     })  # fmt: skip
     files = {"parquet": "sweep.parquet", "csv": "sweep.csv"}
     return SweepResult("ivi_camera", "scenarios/ivi_camera.yaml", "measured in runs/ivi_camera-3", axes, sampled,

@@ -110,7 +110,7 @@ struct sz_result {
     int64_t events;
 };
 
-/* Simulate a plan. 0, or -1 if there is no memory, or -2 if devices answer each other without end. */
+/* Simulate a plan. 0, or -1 if there is no memory, or -2 if something goes on without end while no time passes. */
 int sz_simulate(const struct sz_plan *plan, struct sz_result *result);
 uint32_t sz_interface(void);
 

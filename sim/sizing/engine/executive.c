@@ -126,6 +126,8 @@ static bool run(struct world *world, bool *acting)
     while (world->now_ns < world->plan->duration_ns && !world->is_out_of_memory) {
         const int64_t target_ns = next_boundary(world);
         run_nodes(world, target_ns);
+        if (world->is_endless)
+            return false;
         world->now_ns = target_ns;
         if (!boundary(world, acting))
             return false;

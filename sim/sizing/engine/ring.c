@@ -41,18 +41,31 @@ static bool revoke(struct ring *ring)
     return true;
 }
 
+/* virtio_shm/core/driver.c, overflow: be rung when the next slot comes back. */
+static void want_room(struct ring *ring)
+{
+    ring->result->stalls += !ring->is_stalled;
+    ring->is_stalled = ring->is_wanted = true;
+}
+
+bool ring_is_open(const struct world *world, int32_t ring)
+{
+    return world->rings[ring].plan->open_ns <= world->now_ns;
+}
+
 enum reserved ring_publish(struct world *world, int32_t number, const struct message *message, int64_t at_ns)
 {
     struct ring *const ring = &world->rings[number];
     const bool is_full = ring->in_use == ring->plan->depth;
     if (is_full && ring->plan->overflow == SZ_BLOCK) {
-        ring->result->stalls += !ring->is_stalled;
-        ring->is_stalled = ring->is_wanted = true;
+        want_room(ring);
         return NO_ROOM;
     }
     ring->result->offered++;
     world->result->events++;
     if (is_full && (ring->plan->overflow == SZ_DROP_NEWEST || !revoke(ring))) {
+        if (ring->plan->overflow == SZ_DROP_OLDEST)
+            want_room(ring);
         ring->result->dropped++;
         return REFUSED;
     }
@@ -65,10 +78,8 @@ enum reserved ring_publish(struct world *world, int32_t number, const struct mes
     published.produced_ns = at_ns;
     enqueue(ring, &published);
     path_sent(world, number, &published);
-    if (ring->is_armed) {
-        ring->is_armed = false;
+    if (ring->armed_at == ring->published++)
         world->is_due[ring->plan->target] = true;
-    }
     return ROOM;
 }
 
@@ -77,16 +88,14 @@ enum reserved ring_publish(struct world *world, int32_t number, const struct mes
 bool ring_take(struct world *world, int32_t number, int64_t at_ns, struct message *message)
 {
     struct ring *const ring = &world->rings[number];
-    if (!ring->waiting_count) {
-        ring->is_armed = true;
+    if (!ring->is_parked) /* with one at hand it does not look for more: virtio_shm/core/device.c */
+        ring->seen = ring->published;
+    ring->is_parked = ring->waiting_count && ring->waiting[ring->first].produced_ns > at_ns;
+    if (!ring->waiting_count || ring->is_parked) {
+        ring->armed_at = ring->seen;
         return false;
     }
     *message = ring->waiting[ring->first];
-    if (message->produced_ns > at_ns) {
-        ring->is_parked = ring->is_armed = true;
-        return false;
-    }
-    ring->is_parked = ring->is_armed = false;
     ring->first = (ring->first + 1) % ring->plan->depth;
     ring->waiting_count--;
     ring->result->delivered++;
@@ -160,8 +169,9 @@ void ring_conclude(struct world *world, struct ring *ring)
 {
     ring_settle(world, ring, world->plan->duration_ns + 1); /* with what happened at the very end */
     stand(world, ring, world->plan->duration_ns);
-    if (ring->level > ring->result->occupancy_max && ring->level <= ring->plan->depth)
-        ring->result->occupancy_max = ring->level;
+    const int32_t level = ring->level < ring->plan->depth ? ring->level : ring->plan->depth;
+    if (level > ring->result->occupancy_max)
+        ring->result->occupancy_max = level;
     histogram_sum_up(&ring->latency, &ring->result->latency);
     histogram_sum_up(&ring->age, &ring->result->age);
 }
