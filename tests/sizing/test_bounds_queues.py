@@ -141,7 +141,7 @@ def test_a_join_of_inputs_that_do_not_match_has_no_bound(sends: bool, depth: int
     rings = [
         ring("direct", "camera", "join", overflow="drop_newest"),
         ring("raw", "camera", "slow", depth, "drop_newest"),
-        ring("made", "slow", "join"),
+        ring("made", "slow", "join", overflow="drop_newest"),
     ]
     node = Node("slow", (service("make", ["raw"], ["made"], 9.9 if sends else 6, sends=sends),), MS)
     join = Node("join", (service("pair", ["direct", "made"], hold=1),))
