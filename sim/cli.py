@@ -151,12 +151,15 @@ def model(
     board: Annotated[
         str | None, typer.Option(help="Microcontroller to compile it for and to measure it on, such as esp32s3.")
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Accelerator on which to place its layers and model its time, such as k210.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
 ) -> None:
-    """Tell what an int8 model needs on a microcontroller, layer by layer, and whether it fits a board."""
+    """Tell what an int8 model needs on a microcontroller or takes on an accelerator, layer by layer, and if it fits."""
     from sim.commands.model import describe
 
-    raise typer.Exit(describe(file, board, json))
+    raise typer.Exit(describe(file, board, json, device))
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from machines.native.source import Source, Truth
 from machines.native.splitmix import SplitMix
 from machines.native.video import VideoSource
 
-Format = Literal["rgb8", "gray8"]
+Format = Literal["rgb8", "gray8", "nv12"]
 
 _SECOND_NS = 1_000_000_000
 
@@ -28,7 +28,8 @@ class Camera:
         source: what it looks at: "plates", a folder of pictures, a video file, or any `Source`
         size: (width, height) in pixels
         rate: pictures a second; a float is taken as the nearest fraction with a denominator up to 1001 (29.97)
-        format: "rgb8" for uint8[height, width, 3], "gray8" for uint8[height, width] (BT.601 luma)
+        format: "rgb8" for uint8[height, width, 3], "gray8" for uint8[height, width] (BT.601 luma), "nv12" for
+            uint8[height * 3/2, width] (see `nv12`)
         jitter_ns: each picture comes late by a number of nanoseconds from 0 to this, drawn by the seed
         seed: of the jitter and of the built-in source
 
@@ -56,16 +57,20 @@ class Camera:
             raise ValueError(f"camera {name}: rate {rate} is not positive")
         if not 0 <= jitter_ns < _SECOND_NS // self.rate:
             raise ValueError(f"camera {name}: jitter {jitter_ns} ns is not from 0 to less than a period")
-        if format not in ("rgb8", "gray8"):
-            raise ValueError(f"camera {name}: format {format!r} is neither rgb8 nor gray8")
+        if format not in get_args(Format):
+            raise ValueError(f"camera {name}: format {format!r} is none of {', '.join(get_args(Format))}")
+        if format == "nv12" and (size[0] % 2 or size[1] % 2):
+            raise ValueError(f"camera {name}: nv12 has even sizes, not {size[0]}x{size[1]}")
         self._jitter_ns, self._seed = jitter_ns, seed
         self._source = open_source(source, size, seed) if isinstance(source, str) else source
-        self._colour = np.empty((size[1], size[0], 3), np.uint8) if format == "gray8" else None
+        self._colour = np.empty((size[1], size[0], 3), np.uint8) if format != "rgb8" else None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of a picture, [height, width, 3] or [height, width]."""
+        """Shape of a picture, [height, width, 3], [height, width] or [height * 3/2, width]."""
         width, height = self.size
+        if self.format == "nv12":
+            return height * 3 // 2, width
         return (height, width, 3) if self.format == "rgb8" else (height, width)
 
     def next_ns(self, index: int) -> int:
@@ -89,7 +94,7 @@ class Camera:
             self._source.draw(index, self.next_ns(index), out)
         else:
             self._source.draw(index, self.next_ns(index), self._colour)
-            out[:] = luma(self._colour)
+            out[:] = luma(self._colour) if self.format == "gray8" else nv12(self._colour)
 
     def truth(self, index: int) -> list[Truth]:
         """Return what is known to be on picture index; empty when the source does not know."""
@@ -132,3 +137,33 @@ def luma(colour: NDArray[np.uint8]) -> NDArray[np.uint8]:
     red, green, blue = (colour[..., channel].astype(np.uint16) for channel in range(3))
     brightness: NDArray[np.uint8] = ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.uint8)
     return brightness
+
+
+def nv12(colour: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return RGB pixels as NV12: a plane of luma, below it one of half the height with Cb and Cr in turn.
+
+    Values are those of ITU-R BT.601 in its limited range (luma 16 to 235, chroma 16 to 240), in 8-bit integers as in
+    Microsoft, *Recommended 8-Bit YUV Formats for Video Rendering*, converting RGB888 to YUV; the chroma of two by two
+    pixels is that of the mean of their colours.
+
+    Parameters:
+        colour: uint8[height, width, 3]; height and width are even
+
+    Returns:
+        uint8[height * 3/2, width]
+    """
+    height, width, _ = colour.shape
+    picture = np.empty((height * 3 // 2, width), np.uint8)
+    red, green, blue = (colour[..., channel].astype(np.uint16) for channel in range(3))
+    picture[:height] = ((66 * red + 129 * green + 25 * blue + 128) >> 8) + 16
+    mean_red, mean_green, mean_blue = (_quarter(plane) for plane in (red, green, blue))
+    picture[height:, 0::2] = ((-38 * mean_red - 74 * mean_green + 112 * mean_blue + 128) >> 8) + 128
+    picture[height:, 1::2] = ((112 * mean_red - 94 * mean_green - 18 * mean_blue + 128) >> 8) + 128
+    return picture
+
+
+def _quarter(plane: NDArray[np.uint16]) -> NDArray[np.int32]:
+    """Return the mean of two by two values, rounded."""
+    rows = plane[0::2] + plane[1::2]
+    mean: NDArray[np.int32] = ((rows[:, 0::2] + rows[:, 1::2] + 2) >> 2).astype(np.int32)
+    return mean

@@ -36,12 +36,13 @@ class NativeDevice:
         for state in (State.BOOTING, State.READY, State.RUNNING):
             self._life.to(state)
 
-    def attach(self, vector: int, end: ChannelEnd) -> None:
+    def attach(self, vector: int, end: ChannelEnd, port: str = "") -> None:
         """Connect one channel.
 
         Parameters:
             vector: its doorbell.
             end: its producing or consuming end.
+            port: the device's port, where it has several.
         """
         self._ends[vector] = end
 
@@ -179,9 +180,9 @@ class SensorDevice(NativeDevice):
         """Tell whether samples wait for a channel's other end to start."""
         return False
 
-    def attach(self, vector: int, end: ChannelEnd) -> None:
+    def attach(self, vector: int, end: ChannelEnd, port: str = "") -> None:
         """Connect one channel."""
-        super().attach(vector, end)
+        super().attach(vector, end, port)
         self._outlets[vector] = _Outlet()
 
     @property

@@ -1,4 +1,4 @@
-"""`sim model`: what a model needs and costs, and whether it fits a board."""
+"""`sim model`: what a model needs and costs, and whether it fits a board or an accelerator."""
 
 from __future__ import annotations
 
@@ -9,35 +9,49 @@ from pathlib import Path
 from typing import Any
 
 from guests.mcu.nn import Conversion, ModelError, convert
+from guests.mcu.nn.layers import read_network
 from guests.mcu.nn.profile import Instructions, Memory, firmware, measure, memory
-from machines import boards
+from machines import accelerators, boards
+from machines.accelerators import AcceleratorError
 from machines.boards import BoardError, McuBoard
 from machines.mcu.firmware import FirmwareError
+from sim.commands.model_device import on_device, print_device
 from sim.exit_codes import EXIT_FAILED, EXIT_PASSED, EXIT_USAGE
 
 _ROW = "{:>4}  {:<18} {:<16} {:>11} {:>9} {:>9}"
 
 
-def describe(model: Path, board_name: str | None, as_json: bool) -> int:
+def describe(model: Path, board_name: str | None, as_json: bool, device_name: str | None = None) -> int:
     """Print what a model needs, layer by layer.
 
     Parameters:
         model: a .tflite file.
         board_name: a microcontroller board for which it is compiled and on which it is measured.
         as_json: print JSON instead of tables.
+        device_name: an accelerator on which its time is modelled; not together with a board.
 
     Returns:
-        The exit code: failed if it does not fit the board, usage if there is no such board or the model is broken.
+        The exit code: failed if it does not fit the board or device, usage if there is no such board or device, both
+        were given, or the model is broken.
 
     Raises:
         EnvironmentLacks: a compiler or the board's backend is not installed.
     """
+    if board_name is not None and device_name is not None:
+        print("sim: --board and --device exclude each other; give one of them", file=sys.stderr)
+        return EXIT_USAGE
     try:
+        if device_name is not None:
+            return _describe_device(model, device_name, as_json)
         board = _board(board_name) if board_name is not None else None
         conversion = convert(model)
-    except (ModelError, BoardError) as error:
+    except (ModelError, BoardError, AcceleratorError) as error:
         print(f"sim: {error}", file=sys.stderr)
         return EXIT_USAGE
+    return _describe_board(model, board, conversion, as_json)
+
+
+def _describe_board(model: Path, board: McuBoard | None, conversion: Conversion, as_json: bool) -> int:
     report = _report(model, conversion)
     refused = ""
     if board is not None:
@@ -47,13 +61,35 @@ def describe(model: Path, board_name: str | None, as_json: bool) -> int:
             refused = str(error)
             report |= {"board": board.name, "fits": False, "why": refused}
     if as_json:
-        json.dump(report, sys.stdout, indent=2)
-        print()
+        _print_json(report)
     else:
         _print(report)
     if refused:
         print(f"sim: {refused}", file=sys.stderr)
     return EXIT_FAILED if refused else EXIT_PASSED
+
+
+def _describe_device(model: Path, name: str, as_json: bool) -> int:
+    """Print a model's time on an accelerator; return the exit code.
+
+    Raises:
+        AcceleratorError: there is no such device.
+        ModelError: the model is broken.
+    """
+    device = accelerators.load(name)
+    report = {"model": str(model)} | on_device(device, read_network(model))
+    if as_json:
+        _print_json(report)
+    else:
+        print_device(report)
+    for obstacle in report["obstacles"]:
+        print(f"sim: {obstacle}", file=sys.stderr)
+    return EXIT_PASSED if report["fits"] else EXIT_FAILED
+
+
+def _print_json(report: dict[str, Any]) -> None:
+    json.dump(report, sys.stdout, indent=2)
+    print()
 
 
 def _board(name: str) -> McuBoard:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from machines.native.accelerator import AcceleratorDevice
 from machines.native.link import LinkDevice, LinkStatistics
 from machines.native.participant import NativeDevice
 from machines.native.sink import SinkDevice
 from sim.host.legs import link_name
-from sim.report.record import ChannelRecord, LinkRecord, RunRecord, TrafficRecord
+from sim.report.record import ChannelRecord, LinkRecord, RunRecord, Span, TrafficRecord
+
+JOB = "job"
+"""What the calls of an accelerator are called."""
 
 
 def conclude_devices(devices: Mapping[str, NativeDevice], record: RunRecord) -> None:
@@ -22,6 +26,10 @@ def conclude_devices(devices: Mapping[str, NativeDevice], record: RunRecord) -> 
         noted = record.devices[name]
         if isinstance(device, LinkDevice):
             noted.tensors = sum(traffic.tensors for traffic in device.statistics.values())
+            continue
+        if isinstance(device, AcceleratorDevice):
+            noted.spans = [Span(JOB, *job) for job in device.jobs]
+            noted.tensors = len(noted.spans)
             continue
         rings = [ring for ring in record.channels.values() if name in _nodes(ring)]
         noted.tensors = sum(ring.published - ring.dropped for ring in rings)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from machines.errors import EnvironmentLacks, ParticipantFailed
+from machines.native.accelerator import AcceleratorDevice
 from machines.native.camera import Camera
 from machines.native.display import Display
+from machines.native.inference import load_model
 from machines.native.participant import CameraDevice, DisplayDevice, NativeDevice
 from machines.native.recording import RecordingDevice
 from machines.native.recording_file import load_array
@@ -19,8 +21,9 @@ from virtio_shm import TensorSpec
 def _camera(name: str, device: devices.Camera, seed: int) -> NativeDevice:
     tensor = device.tensor
     source = device.source if isinstance(device.source, str) else str(device.source.path)
+    own = seed if device.seed is None else device.seed
     try:
-        camera = Camera(name, source, device.size, device.rate_fps, device.format, device.jitter_ns, seed)
+        camera = Camera(name, source, device.size, device.rate_fps, device.format, device.jitter_ns, own)
     except ModuleNotFoundError as error:
         raise EnvironmentLacks(f"{name}: {error}") from error
     except (OSError, ValueError) as error:
@@ -44,7 +47,20 @@ def _sink(name: str, device: devices.Sink, seed: int) -> NativeDevice:
     return SinkDevice(name)
 
 
+def _accelerator(name: str, device: devices.Accelerator, seed: int) -> NativeDevice:
+    try:
+        infer = load_model(name, device.model.path)
+    except ValueError as error:
+        raise ParticipantFailed(name, str(error)) from error
+    outputs = {
+        port: TensorSpec(tensor.dtype, tensor.shape, tensor.scale, tensor.zero_point)
+        for port, tensor in device.facts.outputs.items()
+    }
+    return AcceleratorDevice(name, infer, outputs, device.job.total_ns)
+
+
 _MAKERS: dict[str, Callable[[str, Any, int], NativeDevice]] = {
+    "accelerator": _accelerator,
     "camera": _camera,
     "display": _display,
     "recording": _recording,

@@ -173,10 +173,12 @@ def _device(scenario: Scenario, name: str, channels: Mapping[str, Channel], reco
         described, channel = scenario.channels[end.channel], channels[end.channel]
         memory, layout = channel.region.view, channel.layout
         if end.role == "producer":
-            device.attach(end.vector, Producer(memory, layout, overflow=described.overflow, clock=device.clock))
+            producer = Producer(memory, layout, overflow=described.overflow, clock=device.clock)
+            device.attach(end.vector, producer, described.source.port or "")
         else:
             tensor = described.tensor
             spec = TensorSpec(tensor.dtype, tensor.shape, tensor.scale, tensor.zero_point)
-            device.attach(end.vector, Consumer(memory, layout, spec=spec, clock=device.clock))
+            consumer = Consumer(memory, layout, spec=spec, clock=device.clock)
+            device.attach(end.vector, consumer, described.target.port or "")
     record.devices[name] = DeviceRecord(scenario.devices[name].kind, scenario.devices[name].summary)
     return device

@@ -113,7 +113,8 @@ class DetectionWatch:
         pixels = np.empty(camera.shape, np.uint8)
         camera.render(frame, pixels)
         if pixels.ndim == 2:
-            pixels = np.repeat(pixels[..., None], 3, axis=2)
+            luma = pixels[: camera.size[1]]  # below it, nv12 has chroma
+            pixels = np.repeat(luma[..., None], 3, axis=2)
         truth = camera.truth(frame)
         rows = [row for row in found.tolist() if row[5] > 0]
         matched = {j: (i, overlap) for i, j, overlap in metrics.match(truth, rows, metrics.LEAST_IOU)}

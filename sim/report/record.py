@@ -166,6 +166,8 @@ class DeviceRecord:
     tensors: int = 0
     digest: str | None = None
     """Of a sink: hash of all tensors that it took, in order."""
+    spans: list[Span] | None = None
+    """Of an accelerator: its jobs; the last one may end after the run."""
     animation: Path | None = None
     """Short animated preview the device wrote, if any."""
 

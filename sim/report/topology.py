@@ -20,6 +20,7 @@ NARROW, FEW = 164.0, 4
 SPACING, BELOW = 34.0, 40.0
 """Between boxes of a layer, and between arrows that lead back below everything."""
 GLYPHS = {
+    "accelerator": "M8 8H24V24H8ZM12 8V3M20 8V3M12 29V24M20 29V24M8 12H3M8 20H3M29 12H24M29 20H24M13 13H19V19H13Z",
     "camera": "M2 6H22V26H2ZM22 13L31 8V24L22 19M12 11a5 5 0 1 0 .1 0Z",
     "display": "M1 3H31V23H1ZM11 30H21M16 23V30",
     "link": "M4 16a5 5 0 1 0 10 0a5 5 0 1 0-10 0ZM18 16a5 5 0 1 0 10 0a5 5 0 1 0-10 0ZM14 16H18",

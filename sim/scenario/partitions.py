@@ -57,6 +57,11 @@ class Service(Section):
     settings: dict[str, SettingValue] = Field(
         default_factory=dict, description="Arguments of a service class; files are carried into the guest."
     )
+    time_ns: PositiveDuration | None = Field(
+        default=None,
+        alias="time",
+        description="Execution time of a call, for sizing without a run; a run takes as long as it takes.",
+    )
 
     @property
     def program(self) -> Program:
@@ -159,6 +164,11 @@ class McuService(Section):
     settings: dict[str, SettingValue] = Field(
         default_factory=dict,
         description="Whole numbers for its `SETTING` lines, and `model`: the .tflite that it runs.",
+    )
+    time_ns: PositiveDuration | None = Field(
+        default=None,
+        alias="time",
+        description="Execution time of a call, for sizing without a run; a run takes as long as it takes.",
     )
 
     @property

@@ -2,7 +2,8 @@
 
 A tensor carries the origin of the input that it was made from: number and time of a sensor's sample. A service passes
 on the origin of its first required input (one that has only optional inputs, of the first that has a tensor), so going
-back from the end of a path there is one way to the sensor whose samples are told there.
+back from the end of a path there is one way to the sensor whose samples are told there. An accelerator passes on the
+origin of each tensor that it takes; where several channels lead to it, the first one by which there is a way counts.
 """
 
 from __future__ import annotations
@@ -41,13 +42,15 @@ def ways(channels: Ends, origins: Origins, source: Endpoint, target: Endpoint) -
         source: where the samples come from; a device, or its port.
         target: where they arrive; what is left out of it may be anything.
     """
-    into = {end: name for name, (_, end) in channels.items()}
+    into: dict[Endpoint, list[str]] = {}
+    for name, (_, end) in channels.items():
+        into.setdefault(end, []).append(name)
     last = [name for name, (_, end) in channels.items() if covers(target, end)]
     return [way for name in last if (way := _way_to(name, channels, into, origins, source))]
 
 
 def _way_to(
-    last: str, channels: Ends, into: Mapping[Endpoint, str], origins: Origins, source: Endpoint
+    last: str, channels: Ends, into: Mapping[Endpoint, Sequence[str]], origins: Origins, source: Endpoint
 ) -> tuple[str, ...] | None:
     """Return the way from a sensor to the end of a channel; None if there is none."""
     waiting: list[tuple[str, ...]] = [(last,)]
@@ -57,14 +60,18 @@ def _way_to(
         begin = channels[way[0]][0]
         if covers(source, begin):
             return way
-        if begin.service is None:
-            continue
-        for port in reversed(origins(begin.node, begin.service)):
-            before = into.get(Endpoint(begin.node, begin.service, port))
-            if before is not None and before not in seen:
+        for before in reversed([name for end in _inputs(begin, into, origins) for name in into.get(end, ())]):
+            if before not in seen:
                 seen.add(before)
                 waiting.append((before, *way))
     return None
+
+
+def _inputs(output: Endpoint, into: Mapping[Endpoint, Sequence[str]], origins: Origins) -> list[Endpoint]:
+    """Return the inputs whose origin may be passed on at an output: of a device, all; a sensor has none."""
+    if output.service is None:
+        return [end for end in into if end[:2] == output[:2]]
+    return [Endpoint(output.node, output.service, port) for port in origins(output.node, output.service)]
 
 
 def covers(written: Endpoint, end: Endpoint) -> bool:

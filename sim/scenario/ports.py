@@ -66,14 +66,18 @@ class Port:
         direction: seen from the service or device.
         mismatch: says what is wrong with a channel's tensor at this port, or returns None.
         optional: an input that may stay open.
+        shared: an input at which several channels may end.
     """
 
     direction: Direction
     mismatch: Callable[[TensorType], str | None]
     optional: bool = False
+    shared: bool = False
 
 
-def exactly(direction: Direction, expected: TensorType, owner: str, optional: bool = False) -> Port:
+def exactly(
+    direction: Direction, expected: TensorType, owner: str, optional: bool = False, shared: bool = False
+) -> Port:
     """Return a port that takes one dtype and shape only.
 
     Parameters:
@@ -81,6 +85,7 @@ def exactly(direction: Direction, expected: TensorType, owner: str, optional: bo
         expected: dtype and shape; quantisation may differ.
         owner: the subject of the message, such as ``detector.frame is``.
         optional: an input that may stay open.
+        shared: an input at which several channels may end.
     """
 
     def mismatch(tensor: TensorType) -> str | None:
@@ -88,4 +93,4 @@ def exactly(direction: Direction, expected: TensorType, owner: str, optional: bo
             return None
         return f"{owner} {TensorType(expected.dtype, expected.shape)}"
 
-    return Port(direction, mismatch, optional)
+    return Port(direction, mismatch, optional, shared)

@@ -31,6 +31,7 @@ ORDER: tuple[tuple[str, str], ...] = (
     ("McuPartition", "`partitions.NAME`, a microcontroller"),
     ("McuService", "`partitions.NAME.services.NAME` of a microcontroller"),
     ("Link", "`partitions.NAME.link` of a microcontroller"),
+    ("Accelerator", "`devices.NAME` of `kind: accelerator`"),
     ("Camera", "`devices.NAME` of `kind: camera`"),
     ("Display", "`devices.NAME` of `kind: display`"),
     ("Recording", "`devices.NAME` of `kind: recording`"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from machines.native.camera import Camera, luma
+from machines.native.camera import Camera, luma, nv12
 from machines.native.pictures import FolderSource
 from machines.native.source import Truth
 
@@ -90,7 +90,7 @@ def test_luma_keeps_grey_and_does_not_overflow() -> None:
         ({"rate": 0}, "rate 0 is not positive"),
         ({"jitter_ns": 100_000_000}, "less than a period"),
         ({"jitter_ns": -1}, "less than a period"),
-        ({"format": "bgr8"}, "'bgr8' is neither"),
+        ({"format": "bgr8"}, "'bgr8' is none of"),
     ],
 )
 def test_bad_parameters_are_named(arguments: dict, complaint: str) -> None:
@@ -176,3 +176,56 @@ def test_a_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"this is not a video" * 50)
     with pytest.raises(ValueError, match=r"drive.mp4 cannot be decoded"):
         Camera("front", str(path), (4, 3), 10)
+
+
+@pytest.mark.parametrize(
+    ("colour", "yuv"),
+    [
+        ((0, 0, 0), (16, 128, 128)),
+        ((255, 255, 255), (235, 128, 128)),
+        ((255, 0, 0), (82, 90, 240)),
+        ((0, 255, 0), (144, 54, 34)),
+        ((0, 0, 255), (41, 240, 110)),
+    ],
+)
+def test_nv12_has_the_published_values_of_primaries(colour: tuple[int, int, int], yuv: tuple[int, int, int]) -> None:
+    picture = nv12(np.full((4, 6, 3), colour, np.uint8))
+    assert picture.shape == (6, 6) and picture.dtype == np.uint8
+    assert (picture[:4] == yuv[0]).all()
+    assert (picture[4:, 0::2] == yuv[1]).all() and (picture[4:, 1::2] == yuv[2]).all()
+
+
+@given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
+def test_nv12_is_within_a_step_of_the_standard(red: int, green: int, blue: int) -> None:
+    """BT.601, limited range, in real numbers: Y' = 0.299 R + 0.587 G + 0.114 B, chroma from the differences."""
+    picture = nv12(np.array([[[red, green, blue]] * 2] * 2, np.uint8)).astype(float)
+    brightness = 0.299 * red + 0.587 * green + 0.114 * blue
+    expected = (
+        16 + brightness * 219 / 255,
+        128 + (blue - brightness) / 1.772 * 224 / 255,
+        128 + (red - brightness) / 1.402 * 224 / 255,
+    )
+    assert abs(picture[0, 0] - expected[0]) < 1
+    assert abs(picture[2, 0] - expected[1]) < 1.1 and abs(picture[2, 1] - expected[2]) < 1.1
+
+
+def test_nv12_chroma_is_that_of_two_by_two_pixels() -> None:
+    colour = np.zeros((2, 4, 3), np.uint8)
+    colour[:, 2:] = (255, 255, 255)
+    colour[0, 0] = (200, 0, 0)
+    picture = nv12(colour)
+    assert picture[0].tolist() == [68, 16, 235, 235]
+    assert picture[2, 1] > 128 and picture[2, 3] == 128
+
+
+def test_a_camera_draws_nv12() -> None:
+    camera = Camera("front", Flat(), (6, 4), 10, "nv12")
+    out = np.empty(camera.shape, np.uint8)
+    camera.render(2, out)
+    assert camera.shape == (6, 6)
+    assert (out == nv12(np.full((4, 6, 3), (20, 100, 200), np.uint8))).all()
+
+
+def test_nv12_needs_even_sizes() -> None:
+    with pytest.raises(ValueError, match="even sizes, not 5x4"):
+        Camera("front", Flat(), (5, 4), 10, "nv12")

@@ -91,6 +91,7 @@ def test_figures_of_links_and_sinks(record: RunRecord) -> None:
     assert figures["devices"]["verdicts"]["digest"] == "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
     assert figures["devices"]["cabin@link"] == {
         "kind": "link", "description": "spi at 40 MHz, 20 us, packets of 4096 bytes", "tensors": count, "digest": None,
+        "busy_share": None,
     }  # fmt: skip
     assert set(figures["channels"]) >= {"motion@cabin", "motion"}
 

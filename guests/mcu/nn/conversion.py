@@ -148,10 +148,15 @@ def _header(window: TensorType, scores: TensorType) -> str:
 
 
 def _edges(model: Model, tensors: Sequence[TensorInfo]) -> tuple[TensorType, ...]:
-    return tuple(_edge(model, tensor) for tensor in tensors)
+    return tuple(edge(model, tensor) for tensor in tensors)
 
 
-def _edge(model: Model, tensor: TensorInfo) -> TensorType:
+def edge(model: Model, tensor: TensorInfo) -> TensorType:
+    """Return the type of a tensor at the edge of a model.
+
+    Raises:
+        ModelError: no ring carries it, or it is of 8 bits and not quantised.
+    """
     if tensor.dtype not in _EDGE_DTYPES:
         raise ModelError(f"{model.file}: '{tensor.name}' is {tensor.dtype}, not one of {', '.join(_EDGE_DTYPES)}")
     if not 1 <= len(tensor.shape) <= MAX_RANK:

@@ -133,7 +133,7 @@ def _unknown_ends(context: Context, name: str, path: DataPath) -> bool:
     """Tell whether an end of a path cannot be, and report it."""
     sensors = {known for known in context.written("devices") if known not in context.scenario.devices}
     for known, device in context.scenario.devices.items():
-        sensors |= {known} if any(port.direction == "output" for port in device.ports().values()) else set()
+        sensors |= {known} if {port.direction for port in device.ports().values()} == {"output"} else set()
     if path.source.node not in sensors:
         message = f"'{path.source}' is no device that takes samples; {advice(path.source.node, sensors)}"
         context.report(("paths", name, "from"), message)

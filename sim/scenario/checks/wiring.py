@@ -44,10 +44,10 @@ def tensors(context: Context) -> None:
 
 
 def sharing(context: Context) -> None:
-    """An input has one channel; an output may have several, each of which gets every tensor."""
+    """An input has one channel, unless it takes several in turn; an output may have several, each gets every tensor."""
     taken: dict[Endpoint, str] = {}
     for name, (_, target) in context.ends.items():
-        if target is None:
+        if target is None or context.ports[target[:2]][target.port or ""].shared:
             continue
         first = taken.setdefault(target, name)
         if first != name:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sim.scenario.devices.accelerator import Accelerator
 from sim.scenario.devices.camera import Camera
 from sim.scenario.devices.display import Display
 from sim.scenario.devices.recording import Recording
@@ -13,11 +14,12 @@ from sim.scenario.devices.sink import Sink
 
 Device = Annotated[
     Camera  # a line
-    | Display  # for each kind
+    | Accelerator  # for each kind
+    | Display
     | Recording
     | Sink,
     Field(discriminator="kind"),
 ]
 """Any device; `kind` tells which."""
 
-__all__ = ["Camera", "Device", "Display", "Recording", "Sink"]
+__all__ = ["Accelerator", "Camera", "Device", "Display", "Recording", "Sink"]

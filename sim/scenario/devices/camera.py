@@ -47,8 +47,10 @@ class Camera(DeviceBase):
     )
     size: Size = Field(description="Width x height of the picture in pixels.")
     rate_fps: Rate = Field(alias="rate", description="Pictures per virtual second.")
-    format: Literal["rgb8", "gray8"] = Field(
-        default="rgb8", description="Pixel format: `rgb8` is uint8[height,width,3], `gray8` is uint8[height,width]."
+    format: Literal["rgb8", "gray8", "nv12"] = Field(
+        default="rgb8",
+        description="Pixel format: `rgb8` is uint8[height,width,3], `gray8` uint8[height,width], `nv12` "
+        "uint8[height*3/2,width], luma and below it a quarter as many chroma pairs.",
     )
     jitter_ns: Duration = Field(
         default=0,
@@ -56,11 +58,19 @@ class Camera(DeviceBase):
         description="Largest delay of a picture, drawn from the seed; below the time between pictures.",
     )
     count: int | None = Field(default=None, ge=1, description="Stops after this many pictures; never if left out.")
+    seed: int | None = Field(
+        default=None,
+        ge=0,
+        lt=1 << 32,
+        description="Of `plates` and jitter, so that cameras see different drives; the scenario's if left out.",
+    )
 
     @property
     def tensor(self) -> TensorType:
         """The tensor of one picture."""
         width, height = self.size
+        if self.format == "nv12":
+            return TensorType("uint8", (height * 3 // 2, width))
         return TensorType("uint8", (height, width, 3) if self.format == "rgb8" else (height, width))
 
     @property
@@ -80,11 +90,14 @@ class Camera(DeviceBase):
         return {"frame": exactly("output", self.tensor, f"a {width}x{height} {self.format} camera sends")}
 
     def complaints(self) -> list[tuple[str, str]]:
-        """Refuse pictures too small for the plates, and a jitter that could swap two pictures."""
+        """Refuse pictures too small for the plates, half chroma pairs, and a jitter that could swap two pictures."""
         found: list[tuple[str, str]] = []
         if self.source == "plates" and (self.size[0] < MIN_PLATES[0] or self.size[1] < MIN_PLATES[1]):
             least = format_size(MIN_PLATES)
             found.append(("size", f"plates cannot be seen at {format_size(self.size)}; at least {least}"))
+        if self.format == "nv12" and (self.size[0] % 2 or self.size[1] % 2):
+            even = format_size((self.size[0] // 2 * 2 or 2, self.size[1] // 2 * 2 or 2))
+            found.append(("size", f"nv12 has a chroma pair for every 2x2 pixels, not {format_size(self.size)}; {even}"))
         return found if self.jitter_ns < self.period_ns else [*found, self._jitter_complaint()]
 
     def _jitter_complaint(self) -> tuple[str, str]:
