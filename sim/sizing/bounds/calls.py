@@ -163,12 +163,11 @@ class Called:
                     continue
                 curves.append(deconvolution(asked.curve, _later(server.sent(sends), unseen_ns), busy))
         phase = None
-        if asked.phase is not None and sends.always:
-            before = asked.phase
-            earliest_ns, latest_ns = before.earliest_ns + sends.soonest_ns, before.latest_ns + transit_ns
-            phase = Phase(before.interval_ns, earliest_ns, latest_ns, before.most)
-        why = asked.why if sends.always else f"{self.service.name} does not send at every call"
-        return Stream(self._made(curves, sends), phase, "" if phase else why)
+        if asked.phase is not None:
+            sent = sends.thinned(asked.phase)
+            earliest_ns, latest_ns = sent.earliest_ns + sends.soonest_ns, sent.latest_ns + transit_ns
+            phase = Phase(sent.interval_ns, earliest_ns, latest_ns, sent.most)
+        return Stream(self._made(curves, sends), phase, asked.why)
 
     def _made(self, calls: Sequence[Curve], sends: Sends) -> Curve:
         """Return the curve of what calls that keep to all these curves send."""
