@@ -1,4 +1,4 @@
-"""Plans by chance, from a seed: sensors, chains, forks and joins on one to five nodes, links, accelerators, policies."""
+"""Plans by chance, from a seed: chains, forks and joins on one to five nodes, links, accelerators, policies."""
 
 from __future__ import annotations
 

@@ -130,24 +130,38 @@ def test_a_join_waits_for_its_partner() -> None:
     assert found.rings["direct"].backlog == 1
 
 
-@pytest.mark.parametrize(
-    ("sends", "depth", "why"),
-    [
-        (False, 64, "pair joins inputs, and make does not send at every call"),
-        (True, 1, "pair joins inputs, and raw may be full and drops tensors then"),
-    ],
-)
-def test_a_join_of_inputs_that_do_not_match_has_no_bound(sends: bool, depth: int, why: str) -> None:
+def test_a_join_of_inputs_of_which_some_may_be_missing_has_no_bound() -> None:
     rings = [
         ring("direct", "camera", "join", overflow="drop_newest"),
-        ring("raw", "camera", "slow", depth, "drop_newest"),
-        ring("made", "slow", "join"),
+        ring("raw", "camera", "slow", 1, "drop_newest"),
+        ring("made", "slow", "join", overflow="drop_newest"),
     ]
-    node = Node("slow", (service("make", ["raw"], ["made"], 9.9 if sends else 6, sends=sends),), MS)
+    node = Node("slow", (service("make", ["raw"], ["made"], 9.9),), MS)
     join = Node("join", (service("pair", ["direct", "made"], hold=1),))
     found = bounds(plan(rings, [node, join], [replace(camera(["direct", "raw"]), jitter_ns=5 * MS)]))
     assert found.rings["direct"].delay_ns is None
-    assert found.rings["direct"].why == why
+    assert found.rings["direct"].why == "pair joins inputs, and raw may be full and drops tensors then"
+
+
+@pytest.mark.parametrize(("every", "matches"), [(20, True), (10, False)])
+def test_a_join_with_what_every_other_call_sends_needs_half_the_rate(every: int, matches: bool) -> None:
+    rings = [ring("direct", "radar", "join"), ring("raw", "camera", "slow"), ring("made", "slow", "join")]
+    node = Node("slow", (service("make", ["raw"], ["made"], sends=False),))
+    join = Node("join", (service("pair", ["direct", "made"], hold=1),))
+    found = bounds(plan(rings, [node, join], [camera(["raw"]), camera(["direct"], every, "radar")]))
+    assert (found.rings["direct"].delay_ns is not None) == matches
+    if matches:  # the second frame comes 10 ms after the radar's sample, and 4 ms of work later what is made of it
+        assert 14 * MS <= (found.rings["direct"].delay_ns or 0) <= 17 * MS + 2
+
+
+def test_what_an_accelerator_makes_for_two_cameras_comes_twice_as_often() -> None:
+    rings = [ring("left", "one", "npu"), ring("right", "two", "npu"), ring("boxes", "npu", "node")]
+    rings.append(ring("ticks", "clock", "node"))
+    npu = Accelerator("npu", ("left", "right"), ("boxes",), 2 * MS)
+    devices = [camera(["left"], name="one"), camera(["right"], name="two"), camera(["ticks"], 5, "clock"), npu]
+    join = Node("node", (service("pair", ["boxes", "ticks"], hold=1),))
+    found = bounds(plan(rings, [join], devices))
+    assert all(each.backlog is not None for each in found.rings.values())
 
 
 def test_a_join_of_different_rates_has_no_bound() -> None:

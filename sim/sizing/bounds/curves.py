@@ -177,18 +177,21 @@ def horizontal_deviation(curve: Curve, served: Served, busy: int) -> int:
     return max((served(n) - curve.span(n) for n in range(1, tensors + 1)), default=0)
 
 
-def vertical_deviation(curve: Curve, served: Served, busy: int) -> int:
+def vertical_deviation(curve: Curve, served: Served) -> int:
     """Return the most tensors in a server, those that leave at the moment included: theorem 1.4.1 of the same.
 
     Parameters:
         curve: of what arrives.
         served: until when 1, 2, ... tensors have left.
-        busy: most tensors in a busy period.
+
+    Raises:
+        Unbounded: it may never be empty.
     """
-    tensors = busy if curve.most is None else min(busy, curve.most)
     most = left = 0
-    for n in range(1, tensors + 1):
-        while served(left + 1) < curve.span(n):
+    for tensors in range(1, _MOST_STEPS):
+        if curve.span(tensors) == NEVER_NS or (tensors > 1 and curve.span(tensors) > served(tensors - 1)):
+            return most
+        while served(left + 1) < curve.span(tensors):
             left += 1
-        most = max(most, n - left)
-    return most
+        most = max(most, tensors - left)
+    raise Unbounded("it may be busy for ever")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from machines.native.link import BUFFERS
 from sim.sizing.bounds.arrivals import Phase, Stream
@@ -93,11 +94,9 @@ def accelerator(device: Accelerator, rings: Sequence[Incoming], stalls: str, qua
         return Handled({ring.name: Handling(why=str(reason)) for ring in rings}, dict.fromkeys(device.outputs, stream))
     unseen_ns = max(ring.unseen_ns for ring in rings)
     curve = delayed(together, unseen_ns + worst_ns - device.job_ns)
-    stream = Stream(_at_boundaries(curve, each_ns, quantum_ns), None, f"{device.name} works for several")
-    if len(rings) == 1:
-        before = rings[0].stream
-        phase = _later(before.phase, device.job_ns, unseen_ns + worst_ns)
-        stream = Stream(stream.curve, phase, "" if phase else before.why)
+    phase = _later(_together(rings), device.job_ns, unseen_ns + worst_ns)
+    whys = [ring.stream.why for ring in rings if ring.stream.why] or [f"{device.name} takes tensors at different rates"]
+    stream = Stream(_at_boundaries(curve, each_ns, quantum_ns), phase, "" if phase else whys[0])
     handlings = {}
     for ring in rings:
         done_ns = unseen_ns + worst_ns
@@ -161,6 +160,22 @@ def _handling(ring: Incoming, taken_ns: int, done_ns: int, transits: Mapping[str
     except Unbounded as reason:
         return Handling(taken_ns, None, None, transits, ring.stream.why or str(reason))
     return Handling(taken_ns, held, seen, transits)
+
+
+def _together(rings: Sequence[Incoming]) -> Phase | None:
+    """Return when each tensor of several rings comes, in the order in which they come; None where it is not known.
+
+    Of n rings with the interval T, tensor k = n m + j has come when all have brought their m-th, and not before one of
+    them has. That is k T / n, and from 0 to j T / n less.
+    """
+    phases = [ring.stream.phase for ring in rings]
+    known = [phase for phase in phases if phase is not None]
+    if len(known) < len(phases) or len({(phase.interval_ns, phase.most) for phase in known}) > 1:
+        return None
+    interval_ns, most = known[0].interval_ns / len(known), known[0].most
+    earliest_ns = min(phase.earliest_ns for phase in known) - ceil((len(known) - 1) * interval_ns)
+    latest_ns = max(phase.latest_ns for phase in known)
+    return Phase(interval_ns, earliest_ns, latest_ns, None if most is None else most * len(known))
 
 
 def _later(phase: Phase | None, least_ns: int, most_ns: int) -> Phase | None:
