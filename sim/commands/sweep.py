@@ -158,8 +158,9 @@ class _Sweep:
         from sim.sizing.sweep.sweeping import Origin, sweep, with_file
 
         self._ask(self._untimed())  # tells what is wrong before the scenario is run for its times
+        named = self._timing() if self.options.from_run is not None else None
         with running(self.folder):
-            timing = self._timing()
+            timing = named or self._timing()
             asked = self._ask(timing)
             times = {"execution times": digest(timing.to_json())}
             origin = Origin(self.scenario.name, str(self.options.file), timing.origin, _texts(self.options) | times)
@@ -204,9 +205,10 @@ class _Sweep:
         from sim.sizing.source import timing_of
         from sim.sizing.sweep.folder import MEASURED
 
-        measured = self.folder / MEASURED
-        there = (measured / timing.FILE).is_file()
-        run = self._measure if not there else lambda: measured
+        def run() -> Path:
+            measured = self.folder / MEASURED
+            return measured if (measured / timing.FILE).is_file() else self._measure()
+
         return timing_of(self.scenario, self.options.file, self.options.from_run, run)
 
     def _measure(self) -> Path:

@@ -1,14 +1,22 @@
-"""Plans made by hand for the tests of sweeps, and a model that answers at once."""
+"""Plans made by hand for the tests of sweeps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from sim.sizing.outcome import NodeOutcome, Outcome, PathOutcome, RingOutcome, Times
-from sim.sizing.plan import Accelerator, Calls, Lane, Link, Node, Path, Plan, Ring, Sensor, Service, Sink
+from sim import scenario as language
+from sim.scenario.model import Scenario
+from sim.sizing import reduction
+from sim.sizing.plan import Accelerator, Calls, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
+from sim.sizing.plan import Path as DataPath
+from sim.sizing.source import timing_of
+from sim.sizing.sweep.asking import Asked, Loader, ask
+from sim.sizing.sweep.sweeping import Origin
 
 SECOND_NS = 1_000_000_000
 
@@ -26,7 +34,10 @@ def camera(name: str, *outputs: str, rate: int = 30) -> Sensor:
 
 
 def plan_of(
-    rings: list[Ring], nodes: list[Node], devices: list[Sensor | Sink | Accelerator | Link], paths: Sequence[Path] = ()
+    rings: list[Ring],
+    nodes: list[Node],
+    devices: list[Sensor | Sink | Accelerator | Link],
+    paths: Sequence[DataPath] = (),
 ) -> Plan:
     return Plan(
         "handmade", 1_000_000, SECOND_NS, {each.name: each for each in rings}, tuple(nodes), tuple(devices),
@@ -60,8 +71,8 @@ def ivi() -> Plan:
             Sink("display", ("picture",)),
         ],
         [
-            Path("camera_to_display", "camera", ("frames", "detections", "picture"), 50_000_000),
-            Path("imu->cockpit", "imu", ("samples@imu", "samples", "motion")),
+            DataPath("camera_to_display", "camera", ("frames", "detections", "picture"), 50_000_000),
+            DataPath("imu->cockpit", "imu", ("samples@imu", "samples", "motion")),
         ],
     )
 
@@ -91,32 +102,39 @@ def surround() -> Plan:
             Sink("display", ("fused",)),
         ],
         [
-            Path("camera_1->display", "camera_1", ("frames_1", "found_1", "fused")),
-            Path("camera_2->display", "camera_2", ("frames_2", "found_2", "fused")),
+            DataPath("camera_1->display", "camera_1", ("frames_1", "found_1", "fused")),
+            DataPath("camera_2->display", "camera_2", ("frames_2", "found_2", "fused")),
         ],
     )
 
 
-def times(value: int, count: int = 10) -> Times:
-    return Times(count, value, value, value, value, value, value) if count else Times(0, 0, 0, 0, 0, 0, 0)
+SCENARIO = Path(__file__).parents[2] / "scenarios" / "ivi_camera.yaml"
+TIMES = {
+    "partitions.perception.services.detector.time": "8ms",
+    "partitions.safety.services.monitor.time": "70us",
+    "partitions.cockpit.services.head_unit.time": "2ms",
+    "partitions.cabin.services.motion.time": "1ms",
+    "time.duration": "1s",
+}
+"""With these nothing needs to be run for execution times."""
 
 
-def simulate(plan: Plan) -> Outcome:
-    """Answer with figures that follow from the plan alone and differ from plan to plan; no simulation."""
-    cost = sum(int(service.calls.hold_ns.sum()) for node in plan.nodes for service in node.services)
-    rate = sum(int(SECOND_NS / device.interval_ns) for device in plan.devices if isinstance(device, Sensor))
-    rings = {}
-    for name, each in plan.rings.items():
-        dropped = max(0, rate // 8 + len(name) - 3 * each.depth)
-        held = min(each.depth, 1 + rate // 20)
-        rings[name] = RingOutcome(
-            100, 100 - dropped, dropped, dropped // 2, held, np.zeros(each.depth + 1, np.int64), times(5), times(9)
-        )
-    depth = sum(each.depth for each in plan.rings.values())
-    paths = {
-        name: PathOutcome(7, len(name), 1, times(1_000 * len(path.rings) + cost + 10 * depth + rate))
-        for name, path in plan.paths.items()
-    }
-    nodes = {node.name: NodeOutcome(1_000 * cost, {each.name: 3 for each in node.services}) for node in plan.nodes}
-    nodes |= {each.name: NodeOutcome(500, {}) for each in plan.devices if isinstance(each, (Accelerator, Link))}
-    return Outcome(rings, paths, nodes, 1_000 + cost, plan.duration_ns, {})
+def loaded() -> tuple[Scenario, Plan, Loader]:
+    """Return the camera scenario with declared times, its plan, and what loads it with other values."""
+
+    def load(values: Mapping[str, str]) -> Plan:
+        scenario = language.load(SCENARIO, {**TIMES, **values})
+        return reduction.plan_of(scenario, timing)
+
+    scenario = language.load(SCENARIO, TIMES)
+    timing = timing_of(scenario, SCENARIO, None, lambda: Path())
+    return scenario, reduction.plan_of(scenario, timing), load
+
+
+@cache
+def asked(*grids: str, count: int | None = None, seed: int = 0) -> Asked:
+    """Return a sweep of the camera scenario."""
+    return ask(*loaded(), grids, count, seed)
+
+
+ORIGIN = Origin("ivi_camera", str(SCENARIO), "declared", {"scenario text": "1"})

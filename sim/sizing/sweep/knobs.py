@@ -263,7 +263,7 @@ def check_name(name: str) -> None:
     known = [each for each in KNOBS if "*" not in each] + list(RELOADED)
     meant = advice(name, known)
     also = "" if meant.endswith("?") else ", or a dotted key such as channels.frames.depth"
-    raise SizingError(f"--grid {name}: no such axis; {meant}{also}")
+    raise SizingError(f"no axis '{name}'; {meant}{also}")
 
 
 def is_load(key: str) -> bool:

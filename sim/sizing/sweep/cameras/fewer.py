@@ -70,13 +70,13 @@ def _service_without(service: Service, gone: set[str]) -> Service:
 
 
 def _device_without(device: Device, gone: set[str]) -> Device | None:
-    """Return a device without some rings; None where it has nothing to do any more."""
+    """Return a device without some rings; None where it has nothing to do any more. A camera stays: it is counted."""
     if isinstance(device, Link):
         lanes = tuple(lane for lane in device.lanes if lane.arriving not in gone)
         return replace(device, lanes=lanes) if lanes else None
     if isinstance(device, Sensor):
         outputs = _without(device.outputs, gone)
-        return replace(device, outputs=outputs) if outputs else None
+        return replace(device, outputs=outputs) if outputs or device.camera else None
     inputs = _without(device.inputs, gone)
     if not inputs:
         return None

@@ -7,7 +7,10 @@ here and stopped at the end.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from machines.errors import EnvironmentLacks, ParticipantFailed
@@ -23,6 +26,9 @@ _AHEAD = 2
 """Tasks handed out for each job, so that none waits for its next."""
 
 _ADDRESS = "RAY_ADDRESS"
+
+_SHORT = "/tmp"
+"""Where Ray's folder is: the names of sockets in it must not exceed 107 bytes (unix(7)), which is soon reached."""
 
 
 class Ray:
@@ -45,11 +51,8 @@ class Ray:
         if not tasks:
             return
         ray = _imported()
-        _begin(ray, min(self._jobs, len(tasks)))
-        try:
+        with _started(ray, min(self._jobs, len(tasks))):
             yield from self._collected(ray, question, tasks)
-        finally:
-            ray.shutdown()
 
     def _collected(self, ray: Any, question: Question, tasks: Sequence[Task]) -> Generator[Answer, None, None]:
         answered, shared = ray.remote(_answer), ray.put(question)
@@ -80,16 +83,27 @@ def _imported() -> Any:
     return ray
 
 
-def _begin(ray: Any, jobs: int) -> None:
+@contextmanager
+def _started(ray: Any, jobs: int) -> Iterator[None]:
+    """Connect to the cluster, or start a Ray here, and leave nothing of it behind."""
     quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+    address, folder = os.environ.get(_ADDRESS), ""
     try:
-        if os.environ.get(_ADDRESS):
-            ray.init(**quiet)
+        if address:
+            ray.init(log_to_driver=False, logging_level="ERROR")
         else:
-            ray.init(address="local", num_cpus=jobs, object_store_memory=_STORE_BYTES, **quiet)
+            folder = tempfile.mkdtemp(prefix="sim-", dir=_SHORT)
+            ray.init(address="local", num_cpus=jobs, object_store_memory=_STORE_BYTES, _temp_dir=folder, **quiet)
+        yield
     except (ConnectionError, RuntimeError, ValueError) as error:
+        if ray.is_initialized():
+            raise
         said = " ".join(str(error).split())[:200]
         raise EnvironmentLacks(f"Ray did not start: {said}; leave --engine ray out, or mend {_ADDRESS}") from None
+    finally:
+        ray.shutdown()
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _answer(question: Question, task: Task) -> Answer:
