@@ -20,6 +20,9 @@ from sim.sizing.requirement import in_words
 TOLERANCE = 0.05
 """Relative error of a predicted time from which on it is called wrong."""
 
+NAMED = 6
+"""Wrong predictions that are told one by one; the tables show all."""
+
 SLOTS = 1
 """Error of a predicted occupancy, in slots, above which it is called wrong."""
 
@@ -118,13 +121,16 @@ def error_words(one: Compared) -> str:
 
 
 def remarks(compared: Sequence[Compared]) -> tuple[str, ...]:
-    """Return a sentence on each prediction that was wrong."""
+    """Return a sentence on each prediction that was wrong, those of paths first; of many, how many more there are."""
     said = []
-    for one in filter(is_wrong, compared):
+    wrong = sorted(filter(is_wrong, compared), key=lambda one: not one.figure.startswith("paths."))
+    for one in wrong[:NAMED]:
         unit = "ns" if one.figure.endswith(".p99") else ""
         values = f"{in_words(one.predicted, unit)} predicted, {in_words(one.emulated, unit)} emulated"
         apart = (
             f", which is {in_words(abs(one.predicted - one.emulated), unit)} or {error_words(one)} off" if unit else ""
         )
         said.append(f"{one.figure}: {values}{apart}")
+    if len(wrong) > NAMED:
+        said.append(f"{len(wrong) - NAMED} more of {len(compared)} predicted figures are off")
     return tuple(said)

@@ -93,11 +93,19 @@ def test_what_is_off_is_said(run: tuple[RunRecord, Plan, Outcome]) -> None:
     paths = {name: replace(path, age=replace(path.age, p99_ns=20 * MS)) for name, path in emulated.paths.items()}
     said = remarks(compare(plan, replace(emulated, rings=rings, paths=paths), emulated))
     assert said == (
+        "paths.rows->out.age.p99: 20 ms predicted, 19 ms emulated, which is 1 ms or 5.3 % off",
         "channels.frames.occupancy_max: 5 predicted, 3 emulated",
         "channels.boxes.occupancy_max: 2 predicted, 0 emulated",
         "channels.picture.occupancy_max: 3 predicted, 1 emulated",
-        "paths.rows->out.age.p99: 20 ms predicted, 19 ms emulated, which is 1 ms or 5.3 % off",
     )
+
+
+def test_of_many_that_are_off_some_are_named() -> None:
+    many = [Compared(f"channels.{name}.occupancy_max", 5, 1) for name in "abcdefgh"]
+    right = Compared("channels.a.dropped", 0, 0)
+    *named, rest = remarks([*many, right])
+    assert named == [f"channels.{name}.occupancy_max: 5 predicted, 1 emulated" for name in "abcdef"]
+    assert rest == "2 more of 9 predicted figures are off"
 
 
 @pytest.mark.parametrize(
