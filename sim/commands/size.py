@@ -123,7 +123,6 @@ class _Question:
         """Find the answer, prove it, write and print it; return the exit code."""
         from sim.sizing.answering import answer_question
         from sim.sizing.source import timing_of
-        from sim.sizing.tuned import write_tuned
 
         options = self.options
         timing = timing_of(self.scenario, options.file, options.from_run, self._measure)
@@ -136,9 +135,9 @@ class _Question:
             passed = passed and proven
         answer = replace(answer, wall_s=time.monotonic() - self.began)
         self._write(answer)
-        if options.write is not None:
-            write_tuned(options.write, options.file, modelled.proposed.depths)
         self._tell(answer, passed)
+        if options.write is not None:
+            self._write_tuned(options.write, modelled.proposed.depths, passed)
         return EXIT_PASSED if passed else EXIT_FAILED
 
     def _measure(self) -> Path:
@@ -194,6 +193,15 @@ class _Question:
         beside.replace(file)
         write_size(answer, self.folder)
 
+    def _write_tuned(self, path: Path, depths: Mapping[str, int], passed: bool) -> None:
+        from sim.sizing.tuned import write_tuned
+
+        if not passed:
+            print(f"{path}: not written: the run with the proposed depths misses the target", file=sys.stderr)
+            return
+        write_tuned(path, self.options.file, depths)
+        print(f"scenario: {path}", file=sys.stderr if self.options.as_json else sys.stdout)
+
     def _tell(self, answer: Answer, passed: bool) -> None:
         from rich.console import Console
 
@@ -203,8 +211,6 @@ class _Question:
             print((self.folder / "size.json").read_text(), end="")
             return
         show(answer, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
-        if self.options.write is not None:
-            print(f"scenario: {self.options.write}")
         print(f"{'target met' if passed else 'target MISSED'} in {answer.wall_s:.1f} s")
         print(f"report: {self.folder / 'report.html'}")
 

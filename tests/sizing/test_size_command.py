@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from sim.cli import app
 from sim.scenario import load
 from sim.sizing.account import region
+from sim.sizing.answer import Answer
+from sim.sizing.answering import Modelled
 from sim.sizing.tuned import with_depths
 from tests.sizing import small_system
 
@@ -165,6 +167,23 @@ def test_depths_that_do_not_fit_the_machine(tmp_path: Path) -> None:
     line = refused(file, *overrides, folder=tmp_path, code=1)
     assert line.startswith("sim: the depths that meet drops=0 do not fit the machine: ")
     assert sim(file, *overrides, "--target", "drops<1000", folder=tmp_path).returncode == 0
+
+
+def test_nothing_is_written_that_its_run_does_not_prove(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sim.commands import size
+
+    def missed(self: object, modelled: Modelled, tuned: object) -> tuple[Answer, bool]:
+        return modelled.answer, False
+
+    monkeypatch.setattr(size._Question, "_proven", missed)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["size", str(small), "--emulate", "--write", "tuned.yaml"], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert done.stderr == "tuned.yaml: not written: the run with the proposed depths misses the target\n"
+    assert "target MISSED in" in done.stdout
+    assert not (tmp_path / "tuned.yaml").exists()
 
 
 @pytest.mark.slow
