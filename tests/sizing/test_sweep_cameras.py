@@ -93,7 +93,7 @@ def test_fewer_cameras_take_along_what_only_they_feed() -> None:
     plan = with_cameras(surround(), 1)
     check_sound(plan)
     assert sorted(plan.rings) == ["found_1", "frames_1", "fused", "raw_1", "scores"]
-    assert [node.name for node in plan.nodes] == ["left", "right", "fuse"]  # the schedule still has windows for it
+    assert [node.name for node in plan.nodes] == ["left", "fuse"]
     assert services(plan)["fuse.fusion"].calls.hold_ns.tolist() == [50, 51]
     assert list(plan.paths) == ["camera_1->display"]
 

@@ -203,6 +203,14 @@ def run(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
 LONG = ("--grid", "cameras=1..4", "--grid", "depth=2,4,8", "--grid", "service_time=0.5..2.5..0.01", "--jobs", "2")
 
 
+def runs(process: int) -> bool:
+    """Return whether a process is there and no zombie, which has no command line."""
+    try:
+        return bool(Path(f"/proc/{process}/cmdline").read_bytes())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def interrupted(folder: Path, number: signal.Signals) -> tuple[int, str]:
     """Start the command, end it once two parts are there, and return its exit code and what it said."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

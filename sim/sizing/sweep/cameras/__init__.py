@@ -1,8 +1,8 @@
 """A plan with another number of cameras: what an architect means by "one more camera".
 
-Fewer: the last cameras go, and with them whatever only they feed: their rings, services that lose all required inputs
-(those that only sample: all sampled ones), accelerators, sinks and links without inputs, rings that nobody takes from
-any more, and paths through any of these.
+Fewer: the last cameras go, and with them what only they feed, through required inputs and links: rings, services (those
+that only sample are fed by what they sample), nodes without services, accelerators, sinks and links without inputs,
+rings that nobody takes from any more, and paths through any of these.
 
 More: the last camera is copied, and what it feeds is copied or shared:
 

@@ -50,10 +50,11 @@ class Draft:
         self.factors[node, service] = self.factors.get((node, service), Fraction(1)) * factor
 
     def plan(self) -> Plan:
-        """Return what it has become."""
+        """Return what it has become. A node that has lost all services is none, as in a plan made of a scenario."""
         nodes = tuple(
             replace(node, services=tuple(self._timed(node.name, service) for service in self.services[node.name]))
             for node in self._plan.nodes
+            if self.services[node.name] or not node.services
         )
         return replace(self._plan, rings=self.rings, nodes=nodes, devices=tuple(self.devices), paths=self.paths)
 

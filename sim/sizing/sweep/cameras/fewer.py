@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,16 +13,17 @@ from sim.sizing.sweep.cameras.draft import Draft, calling, with_outputs
 def remove_last(draft: Draft) -> None:
     """Remove the last camera of a draft that has several; what that means, `sim.sizing.sweep.cameras` says."""
     camera = draft.cameras[-1]
-    feeding = draft.cameras_of_rings()
-    gone = _lost_rings(draft, camera)
+    feeding = {(node, service.name): cameras for node, service, cameras in _feeding(draft) if calling(service)}
+    alone = {key for key, cameras in feeding.items() if cameras == {camera.name}}
+    gone = _lost_rings(draft, camera, alone)
     for node, services in draft.services.items():
         kept: list[Service] = []
         for service in services:
-            if _starved(calling(service), gone):
+            if (node, service.name) in alone:
                 continue
-            before = frozenset[str]().union(*(feeding[ring] for ring in service.required))
-            if len(before) > 1 and not gone.isdisjoint(service.required):
-                draft.lengthen(node, service.name, Fraction(len(before) - 1, len(before)))
+            before = len(feeding.get((node, service.name), ()))
+            if before > 1 and not gone.isdisjoint(service.required):
+                draft.lengthen(node, service.name, Fraction(before - 1, before))
             kept.append(_service_without(service, gone))
         services[:] = kept
     devices = (_device_without(device, gone) for device in draft.devices if device is not camera)
@@ -33,20 +35,27 @@ def remove_last(draft: Draft) -> None:
             del draft.paths[name]
 
 
+def _feeding(draft: Draft) -> Iterator[tuple[str, Service, frozenset[str]]]:
+    """Yield node, service and the cameras that feed it."""
+    rings = draft.cameras_of_rings()
+    for node, service in draft.all_services():
+        yield node, service, frozenset[str]().union(*(rings[ring] for ring in calling(service)))
+
+
 def _starved(inputs: tuple[str, ...], gone: set[str]) -> bool:
     """Return whether nothing comes in any more where something did."""
     return bool(inputs) and gone.issuperset(inputs)
 
 
-def _lost_rings(draft: Draft, camera: Sensor) -> set[str]:
-    """Return the rings that go with a camera: without a producer or without a consumer."""
+def _lost_rings(draft: Draft, camera: Sensor, alone: Container[tuple[str, str]]) -> set[str]:
+    """Return the rings that go with a camera and the services that it alone feeds: those without one of their ends."""
     gone = set(camera.outputs)
+    for node, service in draft.all_services():
+        if (node, service.name) in alone:
+            gone.update(service.required, service.sampled, service.outputs)
     size = 0
     while size < len(gone):
         size = len(gone)
-        for _, service in draft.all_services():
-            if _starved(calling(service), gone):
-                gone.update(service.required, service.sampled, service.outputs)
         for device in draft.devices:
             if isinstance(device, Accelerator) and _starved(device.inputs, gone):
                 gone.update(device.outputs)
