@@ -244,10 +244,12 @@ class Channel:
         message = self._live.get(event.sequence)
         self._must(message is not None, f"a receipt for tensor {event.sequence}, which is not there")
         assert message is not None
-        self._passed = max(self._passed, event.sequence)
-        if event.kind == "revoked":
+        if (
+            event.kind == "revoked"
+        ):  # an older one may still be taken: its consumer has claimed it, and it lies in its future
             self._withdraw(now_ns, message, trace)
             return
+        self._passed = max(self._passed, event.sequence)
         latest = max(event.taken_ns, event.returned_ns)
         self._must(message.produced_ns <= event.taken_ns and latest <= now_ns, f"taken at {event.taken_ns} ns")
         message.taken_ns = event.taken_ns

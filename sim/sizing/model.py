@@ -30,7 +30,7 @@ def simulate(plan: Plan, steps: int = 0) -> Outcome:
 
     Raises:
         LibraryError: the engine cannot be compiled.
-        SizingError: devices of the plan answer each other without end.
+        SizingError: participants of the plan answer each other without end while no time passes.
         MemoryError: there is not enough memory.
     """
     step_ns = -(-plan.duration_ns // steps) if steps else 0
@@ -43,7 +43,7 @@ def simulate(plan: Plan, steps: int = 0) -> Outcome:
         raise MemoryError("the model has no memory left")
     if code == _ENDLESS:
         raise SizingError(
-            f"{plan.scenario}: its devices do not come to rest at a boundary; look for a loop of channels"
+            f"{plan.scenario}: it does not come to rest; look for a loop of channels in which nothing takes time"
         )
     return room.outcome(plan, step_ns)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the host itself plays (machines/native): sensors, sinks and accelerators, which act at boundaries. */
+/* What the host itself plays (machines/native): devices, which act at boundaries. Here: sensors and sinks. */
 #include "world.h"
 
 /* -- sensors ----------------------------------------------------------------------------------------------------- */
@@ -33,17 +33,12 @@ int64_t sz_sample_ns(const struct sz_device_plan *plan, int64_t sample)
     return (int64_t)due + (plan->jitter_ns ? jitter(plan, sample) : 0);
 }
 
-static int64_t sensor_wake_ns(const struct world *world, const struct device *device)
+static int64_t sensor_wake_ns(const struct device *device)
 {
     int64_t wake_ns = SZ_NEVER;
-    for (int32_t i = 0; i < device->plan->ring_count; i++) {
-        const struct outlet *const outlet = &device->outlets[i];
-        int64_t next_ns = outlet->is_held_up ? SZ_NEVER : outlet->due_ns;
-        if (!outlet->is_open && outlet->is_held_up)
-            next_ns = world->rings[device->plan->rings[i]].plan->open_ns;
-        if (next_ns < wake_ns)
-            wake_ns = next_ns;
-    }
+    for (int32_t i = 0; i < device->plan->ring_count; i++)
+        if (!device->outlets[i].is_held_up && device->outlets[i].due_ns < wake_ns)
+            wake_ns = device->outlets[i].due_ns;
     return wake_ns;
 }
 
@@ -57,9 +52,12 @@ static void sense(struct world *world, struct device *device, int32_t number)
 {
     struct outlet *const outlet = &device->outlets[number];
     const int64_t now_ns = world->now_ns;
-    while (!outlet->is_open && !device->plan->waits && sz_sample_ns(device->plan, outlet->sample + 1) <= now_ns)
+    const int32_t ring = device->plan->rings[number];
+    const bool waits = device->plan->waits && world->rings[ring].plan->overflow == SZ_BLOCK;
+    const int64_t open_ns = world->rings[ring].plan->open_ns, closed_ns = open_ns < now_ns ? open_ns : now_ns;
+    while (!outlet->is_open && !waits && sz_sample_ns(device->plan, outlet->sample + 1) <= closed_ns)
         advance(device, outlet); /* unseen */
-    outlet->is_open = world->rings[device->plan->rings[number]].plan->open_ns <= now_ns;
+    outlet->is_open = ring_is_open(world, ring);
     outlet->is_held_up = !outlet->is_open && outlet->due_ns <= now_ns;
     if (!outlet->is_open)
         return;
@@ -69,7 +67,7 @@ static void sense(struct world *world, struct device *device, int32_t number)
             .origin_sequence = outlet->sample,
             .origin = (int32_t)(device - world->devices),
         };
-        if (ring_publish(world, device->plan->rings[number], &sample, now_ns) == NO_ROOM) {
+        if (ring_publish(world, ring, &sample, now_ns) == NO_ROOM) {
             outlet->is_held_up = true;
             return;
         }
@@ -77,80 +75,39 @@ static void sense(struct world *world, struct device *device, int32_t number)
     }
 }
 
-/* -- accelerators ------------------------------------------------------------------------------------------------ */
-
-/* Send the result of the job that has ended. True: nothing of it is left. */
-static bool deliver(struct world *world, struct device *device)
-{
-    bool is_unsent = false;
-    for (int32_t i = 0; i < device->plan->output_count; i++)
-        if (device->is_due[i]) {
-            device->is_due[i] =
-                ring_publish(world, device->plan->outputs[i], &device->job, world->now_ns) == NO_ROOM;
-            is_unsent |= device->is_due[i];
-        }
-    device->is_unsent = is_unsent;
-    return !is_unsent;
-}
-
-/* The ring whose first tensor was published first. */
-static int32_t first_ring(struct world *world, const struct device *device)
-{
-    int32_t found = SZ_NOBODY;
-    int64_t published_ns = SZ_NEVER;
-    for (int32_t i = 0; i < device->plan->ring_count; i++) {
-        const struct ring *const ring = &world->rings[device->plan->rings[i]];
-        if (ring->waiting_count && ring->waiting[ring->first].produced_ns < published_ns) {
-            found = device->plan->rings[i];
-            published_ns = ring->waiting[ring->first].produced_ns;
-        }
-    }
-    return found;
-}
-
-static void arm(struct world *world, const struct device *device)
-{
-    for (int32_t i = 0; i < device->plan->ring_count; i++)
-        world->rings[device->plan->rings[i]].is_armed = true;
-}
-
-static void compute(struct world *world, struct device *device)
-{
-    const int64_t now_ns = world->now_ns;
-    if (device->is_working && device->free_ns[0] <= now_ns) {
-        device->is_working = false;
-        for (int32_t i = 0; i < device->plan->output_count; i++)
-            device->is_due[i] = true;
-        device->is_unsent = true;
-    }
-    if (device->is_working || (device->is_unsent && !deliver(world, device)))
-        return;
-    const int32_t ring = first_ring(world, device);
-    if (ring == SZ_NOBODY || !ring_take(world, ring, now_ns, &device->job)) {
-        arm(world, device);
-        return;
-    }
-    ring_give_back(world, ring, now_ns);
-    device->is_working = true;
-    device->free_ns[0] = now_ns + device->plan->job_ns;
-    *device->busy_ns += device->plan->job_ns;
-    (*device->calls)++;
-}
-
 /* -- all --------------------------------------------------------------------------------------------------------- */
 
-int64_t device_wake_ns(const struct world *world, const struct device *device)
+/* The opening of a ring is a doorbell to whoever sends into it. */
+static int64_t opening_ns(const struct world *world, const struct device *device)
+{
+    const int32_t participant = world->plan->node_count + (int32_t)(device - world->devices);
+    int64_t found_ns = SZ_NEVER;
+    for (int32_t i = 0; i < world->plan->ring_count && device->acted_ns < device->last_open_ns; i++) {
+        const struct sz_ring_plan *const ring = world->rings[i].plan;
+        if (ring->source == participant && ring->open_ns > device->acted_ns && ring->open_ns < found_ns)
+            found_ns = ring->open_ns;
+    }
+    return found_ns;
+}
+
+static int64_t work_ns(const struct device *device)
 {
     switch (device->plan->kind) {
     case SZ_SENSOR:
-        return sensor_wake_ns(world, device);
+        return sensor_wake_ns(device);
     case SZ_ACCELERATOR:
-        return device->is_working ? device->free_ns[0] : SZ_NEVER;
+        return accelerator_wake_ns(device);
     case SZ_LINK:
         return link_wake_ns(device);
     default:
         return SZ_NEVER;
     }
+}
+
+int64_t device_wake_ns(const struct world *world, const struct device *device)
+{
+    const int64_t due_ns = work_ns(device), open_ns = opening_ns(world, device);
+    return due_ns < open_ns ? due_ns : open_ns;
 }
 
 static void drain(struct world *world, int32_t ring)
@@ -173,7 +130,7 @@ void device_act(struct world *world, struct device *device)
             drain(world, device->plan->rings[i]);
         break;
     case SZ_ACCELERATOR:
-        compute(world, device);
+        accelerator_act(world, device);
         break;
     default:
         link_act(world, device);

@@ -55,12 +55,14 @@ static bool boundary(struct world *world, bool *acting)
 
 /* -- between boundaries ------------------------------------------------------------------------------------------ */
 
+static bool is_busy(const struct node *node) { return node->is_awake || node->owes_bell; }
+
 static void tell_demands(struct world *world)
 {
     const struct sz_policy_plan *const policy = world->plan->policy;
     for (int32_t i = 0; i < world->plan->node_count; i++) {
         policy->is_rung[i] = world->nodes[i].is_rung;
-        policy->wake_ns[i] = world->nodes[i].is_awake ? world->now_ns : world->nodes[i].due_ns;
+        policy->wake_ns[i] = is_busy(&world->nodes[i]) ? world->now_ns : world->nodes[i].due_ns;
     }
 }
 
@@ -92,7 +94,7 @@ static void run_scheduled(struct world *world, int32_t number, int64_t target_ns
     const struct sz_policy_plan *const policy = world->plan->policy;
     struct node *const node = &world->nodes[number];
     const int64_t before_ns = *node->busy_ns;
-    const int64_t wake_ns = node->is_awake || node->is_rung ? world->now_ns : node->due_ns;
+    const int64_t wake_ns = is_busy(node) || node->is_rung ? world->now_ns : node->due_ns;
     policy->has_run[number] = wake_ns < target_ns && policy->start_ns[number] < policy->stop_ns[number];
     if (policy->has_run[number]) {
         node_run(world, node, policy->start_ns[number], policy->stop_ns[number], target_ns);
@@ -126,6 +128,8 @@ static bool run(struct world *world, bool *acting)
     while (world->now_ns < world->plan->duration_ns && !world->is_out_of_memory) {
         const int64_t target_ns = next_boundary(world);
         run_nodes(world, target_ns);
+        if (world->is_endless)
+            return false;
         world->now_ns = target_ns;
         if (!boundary(world, acting))
             return false;

@@ -31,11 +31,11 @@ static void note_free(struct lane *lane, int64_t at_ns)
 /* Put what has arrived into its ring. */
 static void deliver(struct world *world, struct lane *lane)
 {
-    const bool was_late = lane->is_held_up;
+    const bool was_late = lane->is_held_up, is_open = ring_is_open(world, lane->plan->leaving);
     lane->is_held_up = false;
     while (has_arrived(lane, world->now_ns)) {
         const struct transit *const transit = &lane->flight[0];
-        if (ring_publish(world, lane->plan->leaving, &transit->message, world->now_ns) == NO_ROOM) {
+        if (!is_open || ring_publish(world, lane->plan->leaving, &transit->message, world->now_ns) == NO_ROOM) {
             lane->is_held_up = true;
             return;
         }
@@ -80,7 +80,10 @@ static void send(struct world *world, struct device *device, struct lane *lane)
     lane->has_next = false;
     lane->is_sending = true;
     lane->flight[lane->flying++] = (struct transit){lane->next, end_ns + device->plan->latency_ns};
-    *device->busy_ns += lane->plan->wire_ns;
+    int64_t *const busy_ns = &device->wire_busy_ns[lane->plan->wire];
+    *busy_ns += lane->plan->wire_ns;
+    if (*busy_ns > *device->busy_ns)
+        *device->busy_ns = *busy_ns;
     (*device->calls)++;
     world->result->events++;
 }

@@ -6,11 +6,13 @@
  */
 #include "world.h"
 
+#define MOST_STEPS 1000000 /* that take no time; beyond it is a loop without end */
+
 static int64_t earlier(int64_t one, int64_t other) { return one < other ? one : other; }
 
 int64_t node_wake_ns(const struct node *node)
 {
-    return node->is_awake || node->is_rung ? node->clock_ns : node->due_ns;
+    return node->is_awake || node->is_rung || node->owes_bell ? node->clock_ns : node->due_ns;
 }
 
 static const int64_t *offsets(const struct service *service)
@@ -43,21 +45,34 @@ static bool refresh(struct world *world, struct service *service, int64_t at_ns)
     return any;
 }
 
-/* Take what is missing of the required tensors. True: all are there. */
+/* What a node that has slept has to do yet before it takes the tensors that it was rung for; 0: nothing. */
+static int64_t take_ns(const struct world *world, const struct node *node, const struct service *service)
+{
+    const struct sz_service_plan *const plan = service->plan;
+    bool is_complete = plan->required_count > 0;
+    for (int32_t i = 0; i < plan->required_count && is_complete; i++)
+        is_complete = service->has_held[i] || ring_has(&world->rings[plan->required[i]], node->clock_ns);
+    return is_complete && node->has_slept ? plan->take_ns[*service->calls % plan->call_count] : 0;
+}
+
+/* Take what is missing of the required tensors: the agent one after the other, firmware all that are there. */
 static bool collect(struct world *world, struct service *service, int64_t at_ns)
 {
-    for (; service->held_count < service->plan->required_count; service->held_count++)
-        if (!ring_take(world, service->plan->required[service->held_count], at_ns,
-                       &service->held[service->held_count]))
-            return false;
-    return true;
+    bool all = true;
+    for (int32_t i = 0; i < service->plan->required_count && (all || service->plan->keeps); i++) {
+        if (!service->has_held[i])
+            service->has_held[i] = ring_take(world, service->plan->required[i], at_ns, &service->held[i]);
+        all &= service->has_held[i];
+    }
+    return all;
 }
 
 static void release(struct world *world, struct service *service, int64_t at_ns)
 {
-    for (int32_t i = 0; i < service->held_count; i++)
+    for (int32_t i = 0; i < service->plan->required_count; i++) {
         ring_give_back(world, service->plan->required[i], at_ns);
-    service->held_count = 0;
+        service->has_held[i] = false;
+    }
     for (int32_t i = 0; i < service->plan->sampled_count && !service->plan->keeps; i++)
         if (service->has_newest[i]) {
             ring_give_back(world, service->plan->sampled[i], at_ns);
@@ -70,7 +85,7 @@ static void release(struct world *world, struct service *service, int64_t at_ns)
 static const struct message *origin(const struct service *service)
 {
     static const struct message unknown = {.origin = SZ_NOBODY};
-    if (service->held_count)
+    if (service->plan->required_count)
         return &service->held[0];
     for (int32_t i = 0; i < service->plan->sampled_count; i++)
         if (service->has_newest[i])
@@ -103,31 +118,37 @@ static void begin(struct service *service)
     service->is_unsent = false;
 }
 
-/* Execution time up to the next output, or to the end of the call. */
-static int64_t next_ns(struct service *service)
+/* The next output that the call sends on; none: false. */
+static bool find_output(struct service *service)
 {
-    const int64_t *const offset = offsets(service);
     while (service->next_output < service->plan->output_count &&
            !service->is_due[service->order[service->next_output]])
         service->next_output++;
-    const bool sends = service->next_output < service->plan->output_count;
-    const int64_t at_ns = sends ? offset[service->order[service->next_output]] : hold_ns(service);
-    const int64_t left_ns = at_ns - service->elapsed_ns;
-    service->elapsed_ns += left_ns > 0 ? left_ns : 0;
-    return left_ns > 0 ? left_ns : 0;
+    return service->next_output < service->plan->output_count;
 }
 
-/* End a call, unless something could not be sent: then it waits for room with all that it holds. */
-static void finish(struct world *world, struct node *node, struct service *service)
+/* Execution time up to this time of the call. */
+static int64_t until(struct service *service, int64_t at_ns)
+{
+    const int64_t left_ns = at_ns > service->elapsed_ns ? at_ns - service->elapsed_ns : 0;
+    service->elapsed_ns += left_ns;
+    return left_ns;
+}
+
+/* Try again what could not be sent. True: all is sent. */
+static bool send_rest(struct world *world, struct service *service, int64_t at_ns)
 {
     bool is_left = false;
-    for (int32_t i = 0; i < service->plan->output_count && service->is_unsent; i++)
-        is_left |= service->is_due[i] && !send(world, service, i, node->clock_ns);
-    if (is_left)
-        return;
+    for (int32_t i = 0; i < service->plan->output_count; i++)
+        is_left |= service->is_due[i] && !send(world, service, i, at_ns);
+    return !is_left;
+}
+
+static void finish(struct world *world, struct node *node, struct service *service)
+{
     release(world, service, node->clock_ns);
     (*service->calls)++;
-    service->is_calling = service->is_unsent = false;
+    service->is_calling = false;
     node->is_busy = true;
     node->todo_ns = service->plan->gap_ns;
 }
@@ -159,42 +180,61 @@ static void go_on(struct world *world, struct node *node)
     node->is_busy = false;
 }
 
+/* Let the call go on to its next output, else to its end; a call that could not send all waits for room before that. */
+static void proceed(struct world *world, struct node *node, struct service *service)
+{
+    if (find_output(service)) {
+        node->todo_ns = until(service, offsets(service)[service->order[service->next_output]]);
+    } else if (service->is_unsent) {
+        service->is_calling = false;
+        go_on(world, node);
+    } else {
+        node->todo_ns = until(service, hold_ns(service));
+    }
+}
+
 /* Look at a service: begin a call, or go on with sending what the last one returned. */
 static void look(struct world *world, struct node *node, struct service *service)
 {
+    bool goes_on;
     if (service->is_unsent) {
-        finish(world, node, service);
-        go_on(world, node);
-        return;
-    }
-    const bool any = refresh(world, service, node->clock_ns);
-    if (collect(world, service, node->clock_ns) && (service->plan->required_count || any)) {
-        begin(service);
-        node->todo_ns = next_ns(service);
+        goes_on = send_rest(world, service, node->clock_ns);
+        service->is_unsent = !goes_on;
+        service->is_calling = goes_on;
     } else {
-        go_on(world, node);
+        const bool any = !service->is_taking && refresh(world, service, node->clock_ns);
+        node->todo_ns = service->is_taking ? 0 : take_ns(world, node, service);
+        service->is_taking = node->todo_ns > 0;
+        if (service->is_taking)
+            return;
+        goes_on = collect(world, service, node->clock_ns) && (service->plan->required_count || any);
+        if (goes_on) {
+            node->has_slept = false;
+            begin(service);
+        }
     }
+    if (goes_on)
+        proceed(world, node, service);
+    else
+        go_on(world, node);
 }
 
 /* A call has come to its next output, or to its end. */
 static void step(struct world *world, struct node *node, struct service *service)
 {
-    if (service->next_output < service->plan->output_count) {
-        if (send(world, service, service->order[service->next_output], node->clock_ns)) {
-            service->next_output++;
-            node->todo_ns = next_ns(service);
-        } else if (service->plan->keeps) { /* firmware waits at this very place */
-            sleep(world, node);
-        } else {
-            service->is_unsent = true;
-            service->next_output++;
-            node->todo_ns = next_ns(service);
-        }
+    if (service->next_output == service->plan->output_count) {
+        finish(world, node, service);
+        go_on(world, node);
         return;
     }
-    service->is_calling = false;
-    finish(world, node, service);
-    go_on(world, node);
+    const bool is_sent = send(world, service, service->order[service->next_output], node->clock_ns);
+    if (!is_sent && service->plan->keeps) { /* firmware waits at this very place */
+        sleep(world, node);
+        return;
+    }
+    service->is_unsent |= !is_sent;
+    service->next_output++;
+    proceed(world, node, service);
 }
 
 static void act(struct world *world, struct node *node)
@@ -208,7 +248,7 @@ static void act(struct world *world, struct node *node)
 
 static void wake(struct node *node)
 {
-    node->is_awake = true;
+    node->is_awake = node->has_slept = true;
     node->is_rung = false;
     node->due_ns = SZ_NEVER;
     node->todo_ns = node->plan->wake_ns;
@@ -218,10 +258,14 @@ void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t 
 {
     if (start_ns > node->clock_ns)
         node->clock_ns = start_ns;
+    world->running = node;
+    world->last_bell_ns = stop_ns - node->plan->bell_ns;
+    ring_owed_bells(world, node);
     if (node->is_awake && node->is_rung) { /* it looks at everything once more before it sleeps */
         node->is_busy = true;
         node->is_rung = false;
     }
+    int64_t steps = 0;
     while (node->clock_ns < stop_ns) {
         if (!node->is_awake) {
             if (!node->is_rung && node->due_ns >= stop_ns)
@@ -237,6 +281,12 @@ void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t 
         *node->busy_ns += spent_ns;
         if (node->clock_ns < stop_ns && node->is_awake)
             act(world, node);
+        steps = spent_ns ? 0 : steps + 1;
+        if (steps > MOST_STEPS) {
+            world->is_endless = true;
+            break;
+        }
     }
     node->clock_ns = target_ns;
+    world->running = NULL;
 }

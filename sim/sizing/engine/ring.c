@@ -20,6 +20,35 @@ static void push(struct world *world, struct times_list *list, int64_t at_ns)
     list->at_ns[list->count++] = at_ns;
 }
 
+/* -- doorbells --------------------------------------------------------------------------------------------------- */
+
+/* Ring the other end: at once, or when the node that runs gets to it. */
+static void bell(struct world *world, int32_t participant, bool *owed, int64_t at_ns)
+{
+    const bool is_late = world->running && at_ns > world->last_bell_ns;
+    if (is_late)
+        *owed = world->running->owes_bell = true;
+    else
+        world->is_due[participant] = true;
+}
+
+void ring_owed_bells(struct world *world, struct node *node)
+{
+    const int32_t number = (int32_t)(node - world->nodes);
+    for (int32_t i = 0; i < world->plan->ring_count && node->owes_bell; i++) {
+        struct ring *const ring = &world->rings[i];
+        if (ring->rings_target && ring->plan->source == number) {
+            ring->rings_target = false;
+            world->is_due[ring->plan->target] = true;
+        }
+        if (ring->rings_source && ring->plan->target == number) {
+            ring->rings_source = false;
+            world->is_due[ring->plan->source] = true;
+        }
+    }
+    node->owes_bell = false;
+}
+
 /* -- the producer's side ----------------------------------------------------------------------------------------- */
 
 static void enqueue(struct ring *ring, const struct message *message)
@@ -41,18 +70,31 @@ static bool revoke(struct ring *ring)
     return true;
 }
 
+/* virtio_shm/core/driver.c, overflow: be rung when the next slot comes back. */
+static void want_room(struct ring *ring)
+{
+    ring->result->stalls += !ring->is_stalled;
+    ring->is_stalled = ring->is_wanted = true;
+}
+
+bool ring_is_open(const struct world *world, int32_t ring)
+{
+    return world->rings[ring].plan->open_ns <= world->now_ns;
+}
+
 enum reserved ring_publish(struct world *world, int32_t number, const struct message *message, int64_t at_ns)
 {
     struct ring *const ring = &world->rings[number];
     const bool is_full = ring->in_use == ring->plan->depth;
     if (is_full && ring->plan->overflow == SZ_BLOCK) {
-        ring->result->stalls += !ring->is_stalled;
-        ring->is_stalled = ring->is_wanted = true;
+        want_room(ring);
         return NO_ROOM;
     }
     ring->result->offered++;
     world->result->events++;
     if (is_full && (ring->plan->overflow == SZ_DROP_NEWEST || !revoke(ring))) {
+        if (ring->plan->overflow == SZ_DROP_OLDEST)
+            want_room(ring);
         ring->result->dropped++;
         return REFUSED;
     }
@@ -65,28 +107,29 @@ enum reserved ring_publish(struct world *world, int32_t number, const struct mes
     published.produced_ns = at_ns;
     enqueue(ring, &published);
     path_sent(world, number, &published);
-    if (ring->is_armed) {
-        ring->is_armed = false;
-        world->is_due[ring->plan->target] = true;
-    }
+    if (ring->armed_at == ring->published++)
+        bell(world, ring->plan->target, &ring->rings_target, at_ns);
     return ROOM;
 }
 
 /* -- the consumer's side ----------------------------------------------------------------------------------------- */
 
+bool ring_has(const struct ring *ring, int64_t at_ns)
+{
+    return ring->waiting_count && ring->waiting[ring->first].produced_ns <= at_ns;
+}
+
 bool ring_take(struct world *world, int32_t number, int64_t at_ns, struct message *message)
 {
     struct ring *const ring = &world->rings[number];
-    if (!ring->waiting_count) {
-        ring->is_armed = true;
+    if (!ring->is_parked) /* with one at hand it does not look for more: virtio_shm/core/device.c */
+        ring->seen = ring->published;
+    ring->is_parked = ring->waiting_count && ring->waiting[ring->first].produced_ns > at_ns;
+    if (!ring->waiting_count || ring->is_parked) {
+        ring->armed_at = ring->seen;
         return false;
     }
     *message = ring->waiting[ring->first];
-    if (message->produced_ns > at_ns) {
-        ring->is_parked = ring->is_armed = true;
-        return false;
-    }
-    ring->is_parked = ring->is_armed = false;
     ring->first = (ring->first + 1) % ring->plan->depth;
     ring->waiting_count--;
     ring->result->delivered++;
@@ -111,7 +154,7 @@ void ring_give_back(struct world *world, int32_t number, int64_t at_ns)
     world->result->events++;
     if (ring->is_wanted) {
         ring->is_wanted = false;
-        world->is_due[ring->plan->source] = true;
+        bell(world, ring->plan->source, &ring->rings_source, at_ns);
     }
 }
 
@@ -160,8 +203,9 @@ void ring_conclude(struct world *world, struct ring *ring)
 {
     ring_settle(world, ring, world->plan->duration_ns + 1); /* with what happened at the very end */
     stand(world, ring, world->plan->duration_ns);
-    if (ring->level > ring->result->occupancy_max && ring->level <= ring->plan->depth)
-        ring->result->occupancy_max = ring->level;
+    const int32_t level = ring->level < ring->plan->depth ? ring->level : ring->plan->depth;
+    if (level > ring->result->occupancy_max)
+        ring->result->occupancy_max = level;
     histogram_sum_up(&ring->latency, &ring->result->latency);
     histogram_sum_up(&ring->age, &ring->result->age);
 }

@@ -41,7 +41,6 @@ static void make_rings(struct world *world)
         struct ring *const ring = &world->rings[i];
         ring->plan = &world->plan->rings[i];
         ring->result = &world->result->rings[i];
-        ring->is_armed = true;
         ring->waiting = world_allocate(world, (size_t)ring->plan->depth, sizeof *ring->waiting);
         ring->latency.bins = world_allocate(world, histogram_bins(), sizeof(uint64_t));
         ring->age.bins = world_allocate(world, histogram_bins(), sizeof(uint64_t));
@@ -52,6 +51,7 @@ static void make_service(struct world *world, struct service *service)
 {
     const struct sz_service_plan *const plan = service->plan;
     service->held = world_allocate(world, (size_t)plan->required_count, sizeof *service->held);
+    service->has_held = world_allocate(world, (size_t)plan->required_count, sizeof(bool));
     service->newest = world_allocate(world, (size_t)plan->sampled_count, sizeof *service->newest);
     service->has_newest = world_allocate(world, (size_t)plan->sampled_count, sizeof(bool));
     service->is_due = world_allocate(world, (size_t)plan->output_count, sizeof(bool));
@@ -84,12 +84,24 @@ static void make_devices(struct world *world)
         const struct sz_device_plan *const plan = device->plan = &world->plan->devices[i];
         device->busy_ns = &world->result->busy_ns[world->plan->node_count + i];
         device->outlets = world_allocate(world, (size_t)plan->ring_count, sizeof *device->outlets);
-        device->is_due = world_allocate(world, (size_t)plan->output_count, sizeof(bool));
+        device->next = world_allocate(world, (size_t)plan->ring_count, sizeof *device->next);
+        device->has_next = world_allocate(world, (size_t)plan->ring_count, sizeof(bool));
+        device->is_owed = world_allocate(world, (size_t)plan->output_count, sizeof(bool));
         device->lanes = world_allocate(world, (size_t)plan->lane_count, sizeof *device->lanes);
         for (int32_t j = 0; j < plan->lane_count && device->lanes; j++)
             device->lanes[j].plan = &plan->lanes[j];
         for (int32_t j = 0; plan->kind == SZ_SENSOR && j < plan->ring_count && device->outlets; j++)
             device->outlets[j].due_ns = sz_sample_ns(plan, 0);
+    }
+}
+
+static void note_openings(struct world *world)
+{
+    for (int32_t i = 0; i < world->plan->ring_count; i++) {
+        const struct sz_ring_plan *const ring = &world->plan->rings[i];
+        const int32_t device = ring->source - world->plan->node_count;
+        if (device >= 0 && ring->open_ns > world->devices[device].last_open_ns)
+            world->devices[device].last_open_ns = ring->open_ns;
     }
 }
 
@@ -120,6 +132,7 @@ struct world *world_make(const struct sz_plan *plan, struct sz_result *result)
         make_rings(world);
         make_nodes(world);
         make_devices(world);
+        note_openings(world);
         make_paths(world);
     }
     if (world->is_out_of_memory) {

@@ -28,9 +28,11 @@ struct ring {
     int32_t first, waiting_count;
     int32_t in_use;  /* slots that wait or are held */
     bool is_parked;  /* its consumer holds the first of the queue, which lies in its future */
-    bool is_armed;   /* its consumer wants to be rung */
+    /* Of the available ring (VIRTIO 1.2, 2.7.7): its index, what the consumer has seen of it, and its `avail_event`. */
+    uint16_t published, seen, armed_at;
     bool is_wanted;  /* its producer waits for room and wants to be rung */
     bool is_stalled; /* that is counted already */
+    bool rings_target, rings_source; /* an end has yet to ring the other */
     struct histogram latency, age;
     /* Occupancy: changes of the present quantum, which the two ends make in an order of their own. */
     struct times_list taken_up, freed;
@@ -43,12 +45,15 @@ struct service {
     int64_t *calls; /* where they are counted */
     struct message *held;    /* [required_count] */
     struct message *newest;  /* [sampled_count] */
+    bool *has_held;          /* [required_count] */
     bool *has_newest;        /* [sampled_count] */
     bool *is_due;            /* [output_count]: not sent yet */
     int32_t *order;          /* [output_count]: outputs by their offset in the present call */
-    int32_t held_count, next_output;
+    int32_t next_output;
     int64_t elapsed_ns; /* of the present call */
-    bool is_calling, is_unsent;
+    bool is_taking;  /* its node has woken and gets to the inputs */
+    bool is_calling; /* time of its call passes */
+    bool is_unsent;  /* something could not be sent: the call goes on when there is room */
 };
 
 struct node {
@@ -58,6 +63,8 @@ struct node {
     int64_t clock_ns, todo_ns, due_ns;
     int32_t cursor;
     bool is_awake, is_rung, is_busy;
+    bool has_slept; /* and has not made a call since */
+    bool owes_bell; /* one that it has not got to within its last quantum */
 };
 
 struct outlet {
@@ -85,12 +92,18 @@ struct device {
     int64_t *busy_ns, *calls;
     struct outlet *outlets; /* of a sensor, one for each ring */
     struct lane *lanes;
-    int64_t free_ns[2]; /* of a link's wires; the first of an accelerator */
-    int64_t acted_ns;   /* when it last did */
+    int64_t free_ns[2]; /* of a link's wires; the first of an accelerator: it is free from then on */
+    int64_t wire_busy_ns[2];
+    int64_t acted_ns;     /* when it last did */
+    int64_t last_open_ns; /* from when on all rings are open that it sends into */
+    /* An accelerator's. */
+    struct message *next; /* [ring_count]: taken of each input, not begun */
+    bool *has_next;       /* [ring_count] */
     struct message job;
-    bool is_working;
-    bool *is_due; /* of an accelerator's outputs: the result is not sent yet */
-    bool is_unsent;
+    int32_t job_ring;
+    int64_t end_ns;
+    bool is_working, is_returned, is_held_up;
+    bool *is_owed; /* [output_count]: has not got the result yet */
 };
 
 struct path {
@@ -108,8 +121,11 @@ struct world {
     struct device *devices;
     struct path *paths;
     bool *is_due; /* [participants]: a doorbell is on its way */
+    struct node *running; /* NULL: devices act */
+    int64_t last_bell_ns; /* what the running node does later, it rings for in a later quantum */
     int64_t now_ns;
     bool is_out_of_memory;
+    bool is_endless; /* something goes on while no time passes */
     void **allocations;
     size_t allocation_count, allocation_capacity;
 };
@@ -122,9 +138,12 @@ void world_free(struct world *world);
 /* ring.c */
 enum reserved { NO_ROOM, ROOM, REFUSED };
 enum reserved ring_publish(struct world *world, int32_t ring, const struct message *message, int64_t at_ns);
+bool ring_has(const struct ring *ring, int64_t at_ns);
 bool ring_take(struct world *world, int32_t ring, int64_t at_ns, struct message *message);
+bool ring_is_open(const struct world *world, int32_t ring);
 void ring_give_back(struct world *world, int32_t ring, int64_t at_ns);
 int64_t ring_due_ns(const struct ring *ring);
+void ring_owed_bells(struct world *world, struct node *node);
 void ring_settle(struct world *world, struct ring *ring, int64_t until_ns);
 void ring_conclude(struct world *world, struct ring *ring);
 
@@ -137,11 +156,13 @@ void path_conclude(struct path *path);
 int64_t node_wake_ns(const struct node *node);
 void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t stop_ns, int64_t target_ns);
 
-/* device.c: sensors, sinks, accelerators; link.c: links */
+/* device.c: sensors, sinks, all; link.c: links; accelerator.c: accelerators */
 int64_t device_wake_ns(const struct world *world, const struct device *device);
 void device_act(struct world *world, struct device *device);
 int64_t link_wake_ns(const struct device *device);
 void link_act(struct world *world, struct device *device);
+int64_t accelerator_wake_ns(const struct device *device);
+void accelerator_act(struct world *world, struct device *device);
 
 /* histogram.c */
 size_t histogram_bins(void);
