@@ -238,3 +238,10 @@ def test_supplies_can_be_sent_to_other_processes() -> None:
     supplies = [each for seed in range(8) for each in random_plan(seed).supplies.values()]
     assert supplies
     assert [pickle.loads(pickle.dumps(each))(MS) for each in supplies] == [each(MS) for each in supplies]
+
+
+def test_a_wire_that_takes_no_time_keeps_nobody_waiting_whatever_comes() -> None:
+    """The camera may have to wait, so any number may come at once; the wire is no obstacle, but its buffers are."""
+    waiting = _linked(0, 1)
+    shallow = {**waiting.rings, "here": replace(waiting.rings["here"], depth=0)}
+    assert bounds(replace(waiting, rings=shallow)).rings["here"].delay_ns is None

@@ -93,8 +93,8 @@ class Sends:
     def thinned(self, calls: Phase) -> Phase:
         """Return when each tensor is sent if it is when each call comes, and all are sent at once.
 
-        Of a cycle of c calls s send, the j-th of them in call p_j. So tensor k comes with call floor(k / s) c + p_j, where
-        j = k mod s, which is k c / s and p_j - j c / s more.
+        Of a cycle of c calls s send, the j-th of them in call p_j. So tensor k comes with call floor(k / s) c + p_j,
+        where j = k mod s, which is k c / s and p_j - j c / s more.
         """
         apart = Fraction(self._cycle, self._sends)
         shifts = [(int(self._sending[j]) - j * apart) * calls.interval_ns for j in range(self._sends)]
