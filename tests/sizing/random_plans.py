@@ -226,11 +226,13 @@ def _node(draft: _Draft, name: str, scheduled: bool) -> Node:
         offsets = offsets.reshape(len(holds), len(outputs))
         if draft.features.skips and random.random() < 0.2 and len(holds) > 1:
             offsets[random.randrange(len(holds))] = NOT_SENT
-        services.append(replace(service, outputs=outputs, calls=Calls(holds, offsets)))
+        take = np.array([random.randrange(50_000) for _ in holds], np.int64) if random.random() < 0.4 else None
+        services.append(replace(service, outputs=outputs, calls=Calls(holds, offsets, take)))
     for service in services:  # rings name the node that sends, not its service
         for ring in service.outputs:
             draft.rings[ring] = replace(draft.rings[ring], source=name)
-    return Node(name, tuple(services), random.choice((0, 100_000, random.randrange(500_000))), scheduled)
+    wake_ns, bell_ns = random.choice((0, 100_000, random.randrange(500_000))), random.choice((0, 0, 30_000))
+    return Node(name, tuple(services), wake_ns, scheduled, bell_ns)
 
 
 # -- policies --------------------------------------------------------------------------------------------------------

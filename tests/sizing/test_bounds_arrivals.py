@@ -36,8 +36,8 @@ def published(sensor: Sensor, ring: Ring, late: list[int]) -> list[tuple[int, in
     at = at[: sensor.count]
     found, place = [], 0
     for now in range(0, int(SAMPLES * sensor.interval_ns) + QUANTUM_NS, QUANTUM_NS):
-        if now < ring.open_ns or (now == -(-ring.open_ns // QUANTUM_NS) * QUANTUM_NS and ring.open_ns):
-            while not sensor.waits and place + 1 < len(at) and at[place + 1] <= now:
+        if now < ring.open_ns + QUANTUM_NS and ring.open_ns:
+            while not sensor.waits and place + 1 < len(at) and at[place + 1] <= min(now, ring.open_ns):
                 place += 1
         while now >= ring.open_ns and place < len(at) and at[place] <= now:
             found.append((at[place], now))

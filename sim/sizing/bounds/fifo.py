@@ -17,7 +17,7 @@ from math import ceil, inf
 
 from machines.native.link import BUFFERS
 from sim.sizing.bounds.arrivals import Phase, Stream
-from sim.sizing.bounds.curves import NEVER_NS, UNLIMITED, Curve, Unbounded, convolution, delayed, held_back, summed
+from sim.sizing.bounds.curves import NEVER_NS, UNLIMITED, Curve, Unbounded, delayed, held_back, summed
 from sim.sizing.bounds.handling import Handled, Handling, Incoming
 from sim.sizing.plan import Accelerator, Lane
 
@@ -98,13 +98,13 @@ def accelerator(device: Accelerator, rings: Sequence[Incoming], stalls: str, qua
         curve = UNLIMITED
         if len(limits) == len(rings):
             curve = held_back(delayed(together, quantum_ns), sum(limits) + 1)
-        stream = Stream(_at_boundaries(curve, each_ns, quantum_ns), None, str(reason))
+        stream = Stream(_at_boundaries(curve, device.job_ns, quantum_ns), None, str(reason))
         return Handled({ring.name: Handling(why=str(reason)) for ring in rings}, dict.fromkeys(device.outputs, stream))
     unseen_ns = max(ring.unseen_ns for ring in rings)
     curve = delayed(together, unseen_ns + worst_ns - device.job_ns)
     phase = _later(_together(rings), device.job_ns, unseen_ns + worst_ns)
     whys = [ring.stream.why for ring in rings if ring.stream.why] or [f"{device.name} takes tensors at different rates"]
-    stream = Stream(_at_boundaries(curve, each_ns, quantum_ns), phase, "" if phase else whys[0])
+    stream = Stream(_at_boundaries(curve, device.job_ns, quantum_ns), phase, "" if phase else whys[0])
     handlings = {}
     for ring in rings:
         done_ns = unseen_ns + worst_ns
@@ -134,23 +134,24 @@ def wire(
             raise Unbounded(f"{name} may have to wait for room in {stalls}")
         worst_ns = Queue(name, [(ring, lane.wire_ns) for lane, ring in lanes]).worst_ns()
         for lane, ring in lanes:
-            _buffered(name, lane, ring, worst_ns, lane.wire_ns + latency_ns + quantum_ns)
+            _buffered(name, lane, ring, worst_ns, lane.wire_ns + latency_ns + quantum_ns + ring.unseen_ns)
     except Unbounded as reason:
         outputs = {}
         for lane, ring in lanes:
             curve = UNLIMITED
             if ring.limit is not None:
                 curve = held_back(delayed(ring.stream.curve, quantum_ns), ring.limit + BUFFERS)
-            outputs[lane.leaving] = Stream(_off_wire(curve, lane, quantum_ns), None, str(reason))
+            outputs[lane.leaving] = Stream(_at_boundaries(curve, lane.wire_ns, quantum_ns), None, str(reason))
         return Handled({ring.name: Handling(why=str(reason)) for _, ring in lanes}, outputs)
     rings, outputs = {}, {}
+    told_ns = quantum_ns + max(max(0, ring.unseen_ns - quantum_ns) for _, ring in lanes)
     for lane, ring in lanes:
-        through_ns = worst_ns + latency_ns + quantum_ns
+        through_ns = worst_ns + latency_ns + told_ns
         least_ns = lane.wire_ns + latency_ns
-        curve = _off_wire(delayed(ring.stream.curve, through_ns - least_ns), lane, quantum_ns)
+        curve = _at_boundaries(delayed(ring.stream.curve, through_ns - least_ns), lane.wire_ns, quantum_ns)
         phase = _later(ring.stream.phase, least_ns, through_ns)
         outputs[lane.leaving] = Stream(curve, phase, "" if phase else ring.stream.why)
-        taken_ns, done_ns = max(0, worst_ns - lane.wire_ns) + quantum_ns, worst_ns + quantum_ns
+        taken_ns, done_ns = max(0, worst_ns - lane.wire_ns) + told_ns, worst_ns + told_ns
         rings[ring.name] = _handling(ring, taken_ns, done_ns, {lane.leaving: through_ns})
     return Handled(rings, outputs)
 
@@ -205,15 +206,9 @@ def _buffered(name: str, lane: Lane, ring: Incoming, worst_ns: int, away_ns: int
 
 
 def _at_boundaries(curve: Curve, each_ns: int, quantum_ns: int) -> Curve:
-    """Return the curve of what is published at boundaries, the next not before a job has ended."""
-    limited = convolution(curve, Curve(lambda n: (n - 1) * each_ns, 1 / each_ns if each_ns else inf))
-    return Curve(lambda n: -(-limited.span(n) // quantum_ns) * quantum_ns, limited.rate, limited.most)
-
-
-def _off_wire(curve: Curve, lane: Lane, quantum_ns: int) -> Curve:
-    """Return the curve of what comes off a wire, and is published at the next boundary."""
-    rate = 1 / lane.wire_ns if lane.wire_ns else inf
-    spaced = Curve(lambda n: max(0, (n - 1) * lane.wire_ns - quantum_ns), rate)
+    """Return the curve of what one server is done with, one after the other, each published at the next boundary."""
+    rate = 1 / each_ns if each_ns else inf
+    spaced = Curve(lambda n: max(0, (n - 1) * each_ns - quantum_ns), rate)
 
     def span(tensors: int) -> int:
         return -(-max(curve.span(tensors), spaced.span(tensors)) // quantum_ns) * quantum_ns
