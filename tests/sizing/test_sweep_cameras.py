@@ -194,6 +194,50 @@ def test_names_that_are_taken_are_passed_over() -> None:
     assert devices(grown)["camera_2"].outputs == ("frames_3",)  # type: ignore[attr-defined]
 
 
+def splitting() -> Plan:
+    """An image processor that makes a view of each picture and one of all; two views go to detectors of their own."""
+    return plan_of(
+        [
+            *(ring(f"frames_{n}", f"eye_{n}", "isp", 90) for n in range(3)),
+            *(ring(f"views_{n}", "isp", "chip" if n == 0 else f"node{n}", 9) for n in range(3)),
+            ring("mosaic", "isp", "screen"), ring("found_1", "node1", "screen"), ring("found_2", "node2", "screen"),
+            ring("scores", "chip", "screen"),
+        ],
+        [
+            Node("isp", (Service(
+                "split", ("frames_0", "frames_1", "frames_2"), (), ("views_0", "views_1", "mosaic", "views_2"),
+                calls(30, 10, 20, 29, 30),
+            ),)),
+            Node("node1", (Service("look", ("views_1",), (), ("found_1",), calls(5, 4)),)),
+            Node("node2", (Service("look", ("views_2",), (), ("found_2",), calls(5, 4)),)),
+        ],
+        [
+            *(camera(f"eye_{n}", f"frames_{n}") for n in range(3)),
+            Accelerator("chip", ("views_0",), ("scores",), 7),
+            Sink("screen", ("mosaic", "found_1", "found_2", "scores")),
+        ],
+    )  # fmt: skip
+
+
+def test_what_a_shared_service_makes_of_each_input_is_copied() -> None:
+    plan = with_cameras(splitting(), 4)
+    check_sound(plan)
+    split = services(plan)["isp.split"]
+    assert split.required[3:] == ("frames_3",) and split.outputs[4:] == ("views_3",)
+    assert split.calls.offsets_ns[0].tolist() == [13, 27, 39, 40, 40] and split.calls.hold_ns[0] == 40
+    look = services(plan)["node2.look_2"]
+    assert look.required == ("views_3",) and look.outputs == ("found_3",)
+    assert devices(plan)["screen"] == Sink("screen", ("mosaic", "found_1", "found_2", "scores", "found_3"))
+
+
+def test_what_a_shared_service_makes_of_each_input_goes() -> None:
+    plan = with_cameras(splitting(), 2)
+    check_sound(plan)
+    assert services(plan)["isp.split"].outputs == ("views_0", "views_1", "mosaic")
+    assert [node.name for node in plan.nodes] == ["isp", "node1"] and "found_2" not in plan.rings
+    check_sound(with_cameras(splitting(), 1))
+
+
 @pytest.mark.parametrize("n", [0, -1, 257])
 def test_numbers_out_of_range_are_refused(n: int) -> None:
     with pytest.raises(SizingError, match=f"{n} is out of range; from 1 to 256"):
@@ -221,7 +265,7 @@ def systems(draw: st.DrawFn) -> Plan:
         chosen = draw(st.lists(st.sampled_from(free), max_size=3, unique=True)) if free else []
         free = [name for name in free if name not in chosen]
         cut = draw(st.integers(0, len(chosen)))
-        outputs = tuple(f"made{number}_{k}" for k in range(draw(st.integers(0, 2))))
+        outputs = tuple(f"made{number}{chr(97 + k)}" for k in range(draw(st.integers(0, 2))))
         rings += [ring(name, f"node{number}", "?") for name in outputs]
         free += outputs
         service = Service("work", tuple(chosen[:cut]), tuple(chosen[cut:]), outputs, calls(10, *[5] * len(outputs)))

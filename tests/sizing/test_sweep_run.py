@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -16,7 +17,12 @@ import numpy as np
 import pytest
 
 from machines.errors import ParticipantFailed
+from sim import scenario as language
+from sim.host.legs import legs_of
 from sim.sizing.errors import SizingError
+from sim.sizing.ports import ports_of, services_of
+from sim.sizing.reduction import plan_of
+from sim.sizing.sweep.asking import ask
 from sim.sizing.sweep.engines import ENGINES, Answer, Task, engine
 from sim.sizing.sweep.engines.local import Local
 from sim.sizing.sweep.folder import CSV, MANIFEST, PARQUET, PARTS
@@ -24,6 +30,7 @@ from sim.sizing.sweep.result import OBJECTIVES, SweepResult
 from sim.sizing.sweep.summary import summary
 from sim.sizing.sweep.sweeping import sweep, tasks_of
 from sim.sizing.sweep.variants import Question, Variants
+from sim.sizing.timing import ServiceTiming, Timing
 
 from .sweep_plans import ORIGIN, SCENARIO, TIMES, asked
 
@@ -283,3 +290,20 @@ def test_a_wrong_question_is_one_line_and_starts_nothing(tmp_path: Path, more: l
     assert done.returncode == 2 and done.stdout == ""
     assert message in done.stderr and done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["partition_schedule", "surround_12cam", "ivi_camera"])
+def test_a_question_can_be_sent_to_another_computer(name: str) -> None:
+    """Also where a policy is part of it: what comes out is asked the same."""
+    cloudpickle = pytest.importorskip("ray.cloudpickle")
+    file = SCENARIO.with_name(f"{name}.yaml")
+    scenario = language.load(file)
+    legs, services = legs_of(scenario), {}
+    for partition, service in services_of(scenario):
+        outputs = ports_of(scenario, legs, partition, service).outputs
+        services[f"{partition}.{service}"] = ServiceTiming(outputs, (2_000_000,), ((1_000_000,) * len(outputs),))
+    plan = plan_of(scenario, Timing(name, services))
+    ours = ask(scenario, plan, lambda values: plan, ["depth=2,4", "service_time=1,2"])
+    theirs = pickle.loads(cloudpickle.dumps(ours.question))
+    assert Variants(theirs).rows(ours.points) == Variants(ours.question).rows(ours.points)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sim.scenario.model import Scenario
 from sim.scenario.problem import ScenarioErrors
@@ -109,7 +109,7 @@ def _question(
     _check(bases.values(), axes, [turn for _, turn in turns])
     place = ranks[CAMERAS]
     return Question(
-        bases=tuple(bases.values()),
+        bases=tuple(replace(base, supplies={}) for base in bases.values()),  # for bounds only, and large to send
         reloaded=reloaded,
         base_of={values: number for number, values in enumerate(bases)},
         before=tuple(turn for rank, turn in turns if rank < place),

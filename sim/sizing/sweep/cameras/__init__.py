@@ -10,7 +10,8 @@ More: the last camera is copied, and what it feeds is copied or shared:
   turn. Its outputs are rings of their own. Of its sampled inputs it has those whose producers are copied too; of a
   required input from elsewhere its producer sends into a further ring.
 - A service fed by several cameras is shared: it has a further input for each ring that comes to it, and where that is
-  a required one, its calls take as much longer as it has more cameras: n / (n - 1) times.
+  a required one, its calls take as much longer as it has more cameras: n / (n - 1) times. Where it has outputs that
+  are numbered as these inputs are (`frames_0`, ... and `views_0`, ...), it makes one of each, and has one more.
 - Sinks and accelerators are shared and have a further input; links have a further lane; results of an accelerator go
   where they went.
 - A path from the camera has a copy from the copy.

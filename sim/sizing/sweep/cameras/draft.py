@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -23,6 +24,7 @@ class Draft:
         devices: in order.
         factors: how many times longer than planned a service's calls take, by (node, service); 1 where left out.
         ring_origins, path_origins: the original of each copy.
+        made_of: the one input of which an output is made, where a service makes one output of each of several inputs.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -33,6 +35,9 @@ class Draft:
         self.factors: dict[tuple[str, str], Fraction] = {}
         self.ring_origins: dict[str, str] = {}
         self.path_origins: dict[str, str] = {}
+        self.made_of = {
+            output: ring for _, service in self.all_services() for output, ring in self._pairs(service).items()
+        }
 
     @property
     def cameras(self) -> list[Sensor]:
@@ -62,6 +67,27 @@ class Draft:
         factor = self.factors.get((node, service.name), Fraction(1))
         return service if factor == 1 else replace(service, calls=service.calls.scaled(float(factor)))
 
+    def _pairs(self, service: Service) -> dict[str, str]:
+        """Return the required input of which each output is made, where a service makes one of each.
+
+        Its outputs are told from others by their names: they differ in a number only, as the inputs do, are as many as
+        these, and all have one size.
+        """
+        inputs = list(self._numbered(service.required).values())
+        found: dict[str, str] = {}
+        for outputs in self._numbered(service.outputs).values():
+            group = next((each for each in inputs if len(each) == len(outputs) > 1), [])
+            found.update(zip(outputs, group, strict=False))
+        return found
+
+    def _numbered(self, rings: tuple[str, ...]) -> dict[tuple[str, int], list[str]]:
+        """Return rings by size and by name without its number."""
+        found: dict[tuple[str, int], list[str]] = {}
+        for name in rings:
+            stem = re.sub(r"_\d+(?=@|$)", "", name)
+            found.setdefault((stem, self.rings[name].payload_bytes), []).append(name)
+        return found
+
     def cameras_of_rings(self) -> dict[str, frozenset[str]]:
         """Return the cameras whose samples come into each ring, in whatever form: what calls a service is its input."""
         steps: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
@@ -73,7 +99,10 @@ class Draft:
                 steps.append((device.inputs, device.outputs))
             elif isinstance(device, Link):
                 steps += [((lane.arriving,), (lane.leaving,)) for lane in device.lanes]
-        steps += [(calling(service), service.outputs) for _, service in self.all_services()]
+        for _, service in self.all_services():
+            steps += [((self.made_of[output],), (output,)) for output in service.outputs if output in self.made_of]
+            others = tuple(output for output in service.outputs if output not in self.made_of)
+            steps.append((calling(service), others))
         changed = True
         while changed:
             changed = False

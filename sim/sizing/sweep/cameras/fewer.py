@@ -30,6 +30,7 @@ def remove_last(draft: Draft) -> None:
     draft.devices[:] = [device for device in devices if device is not None]
     for ring in gone:
         del draft.rings[ring]
+        draft.made_of.pop(ring, None)
     for name, path in list(draft.paths.items()):
         if path.source == camera.name or not gone.isdisjoint(path.rings):
             del draft.paths[name]
@@ -56,6 +57,7 @@ def _lost_rings(draft: Draft, camera: Sensor, alone: Container[tuple[str, str]])
     size = 0
     while size < len(gone):
         size = len(gone)
+        gone.update(output for output, ring in draft.made_of.items() if ring in gone)
         for device in draft.devices:
             if isinstance(device, Accelerator) and _starved(device.inputs, gone):
                 gone.update(device.outputs)

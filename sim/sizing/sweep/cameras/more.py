@@ -62,6 +62,9 @@ class _Copy:
         place = self.draft.devices.index(self.camera)
         self.draft.devices[:] = [self._device(device) for device in self.draft.devices]
         self.draft.devices.insert(place + 1, self._camera())
+        for ring, made_of in list(self.draft.made_of.items()):
+            if ring in self.rings and made_of in self.rings:
+                self.draft.made_of[self.rings[ring]] = self.rings[made_of]
         for path in list(self.draft.paths.values()):
             if path.source == self.camera.name:
                 self._add_path(path)
@@ -79,9 +82,13 @@ class _Copy:
             if ring in leaving:
                 waiting.append(leaving[ring])
             for node, service in self.draft.all_services():
-                if ring in calling(service) and self._cameras(calling(service)) == alone:
+                if ring not in calling(service):
+                    continue
+                if self._cameras(calling(service)) == alone:
                     self.services[node, service.name] = None
                     waiting += service.outputs
+                else:
+                    waiting += (output for output in service.outputs if self.draft.made_of.get(output) == ring)
         for node, service in self.draft.all_services():
             if (node, service.name) in self.services:
                 for ring in service.required:
@@ -126,11 +133,12 @@ class _Copy:
         )
 
     def _shared(self, node: str, service: Service) -> Service:
-        """Return a service that also takes what is copied for it, and sends what others need of it."""
-        branched = tuple(ring for ring in service.outputs if ring in self.branches)
-        if branched:
-            names = service.outputs + tuple(self.branches[ring] for ring in branched)
-            service = replace(with_outputs(service, service.outputs + branched), outputs=names)
+        """Return a service that also takes what is copied for it, and sends what comes of that or others need."""
+        further = self.rings | self.branches
+        like = tuple(ring for ring in service.outputs if ring in further)
+        if like:
+            names = service.outputs + tuple(further[ring] for ring in like)
+            service = replace(with_outputs(service, service.outputs + like), outputs=names)
         required, sampled = self._copies(service.required), self._copies(service.sampled)
         if required:
             cameras = len(self._cameras(service.required))
