@@ -128,6 +128,44 @@ def check(scenarios: Annotated[list[Path], typer.Argument(help="Scenario files."
 
 @app.command()
 @_guarded
+def size(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="Such as scenarios/ivi_camera.yaml.")],
+    target: Annotated[
+        str, typer.Option(metavar="TEXT", help='What depths must achieve: "drops=0,p99(camera->display)<80ms".')
+    ] = "drops=0",
+    from_: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Folder of a run that has the execution times.")
+    ] = None,
+    set_: Assignments = None,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the scenario with the proposed depths; a new file.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report [runs/<scenario>-size-<n>].")] = None,
+    emulate: Annotated[
+        bool | None,
+        typer.Option(
+            "--emulate/--no-emulation",
+            help="Run the scenario with the proposed depths [unless it declares all its times].",
+            show_default=False,
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print size.json and nothing else.")] = False,
+) -> None:
+    """Find the least depths of rings that meet a target, what memory they take, and what breaks first."""
+    from sim.commands.run import assigned
+    from sim.commands.size import Options
+    from sim.commands.size import size as answer
+
+    try:
+        overrides = assigned(set_ or [])
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE) from None
+    raise typer.Exit(answer(Options(scenario, target, from_, overrides, write, out, emulate, json)))
+
+
+@app.command()
+@_guarded
 def sweep(
     scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="Such as scenarios/ivi_camera.yaml.")],
     grid: Annotated[

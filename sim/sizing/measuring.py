@@ -17,7 +17,7 @@ from sim.sizing.execution import ExecutionClock
 from sim.sizing.plan import NOT_SENT
 from sim.sizing.ports import Ports, ports_of, services_of
 from sim.sizing.timing import Arrivals, NodeTiming, ServiceTiming, Timing
-from sim.sizing.waking import bell_ns, look_ns, wakes_ns
+from sim.sizing.waking import bell_ns, fetches_ns, look_ns, wakes_ns
 
 MOST_CALLS = 10_000
 """Calls of a service that are kept; of more, so many in equal distances. With three outputs they take 400 kB."""
@@ -47,7 +47,9 @@ def measure(scenario: Scenario, record: RunRecord) -> Timing:
         node.sort(key=lambda call: call.taken_ns)
         takes = _takes([each for (other, _), each in ports.items() if other == partition], record)
         wakes = _thinned(wakes_ns(own, clock, sorted(call.end_ns for call in node)))
-        services[name] = replace(measured, wake_ns=tuple(wakes), gap_ns=_gap_ns(own, clock, node, takes))
+        fetches = _thinned(fetches_ns(own, clock) if ports[partition, service].required else [])
+        gap_ns = _gap_ns(own, clock, node, takes)
+        services[name] = replace(measured, wake_ns=tuple(wakes), fetch_ns=tuple(fetches), gap_ns=gap_ns)
         notes += _remarks(name, services[name], ports[partition, service], record)
     if any(fault.injected_ns is not None for fault in record.faults.values()):
         notes.append("faults struck in the measured run: calls under them may have taken longer than they would")

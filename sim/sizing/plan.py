@@ -66,8 +66,9 @@ class Calls:
         hold_ns: int64[calls]; execution time from taking the inputs to giving them back.
         offsets_ns: int64[calls, outputs]; execution time from taking the inputs to sending each output, `NOT_SENT`
             where a call sends nothing on it.
-        take_ns: int64[calls]; execution time from looking at the service to taking the inputs of a call that its node
-            was woken for; None: takes none.
+        take_ns: int64[calls, required]; execution time up to taking each input: the first one from looking at the
+            service when its node was woken for the call (0 when it was awake), the others from the one before, within
+            `hold_ns`. None: takes no time.
     """
 
     hold_ns: NDArray[np.int64]

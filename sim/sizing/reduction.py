@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from machines.native.link_timing import KINDS, LinkTiming
 from sim.host.ends import channel_ends
@@ -15,6 +16,7 @@ from sim.host.legs import Leg, has_link, legs_of, link_name
 from sim.host.scheduler import Policy, make_policy
 from sim.scenario.model import LinuxPartition, McuPartition, Scenario
 from sim.scenario.units import NS_PER_S
+from sim.sizing.bounds.supply import supplies_of
 from sim.sizing.errors import SizingError
 from sim.sizing.paths import paths_of
 from sim.sizing.plan import Accelerator, Calls, Device, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
@@ -45,6 +47,7 @@ def plan_of(scenario: Scenario, timing: Timing, paths: Sequence[tuple[str, str]]
         devices=(*(_device(scenario, name) for name in scenario.devices), *_links(scenario, legs)),
         paths=paths_of(scenario, legs, paths),
         policy=policy,
+        supplies={} if policy is None else supplies_of(scenario),
     )
 
 
@@ -127,8 +130,22 @@ def _calls(name: str, ports: Ports, timed: ServiceTiming, look_ns: int) -> Calls
         raise SizingError(f"{name} was measured without output {unknown[0]}; run the scenario anew")
     columns = [timed.outputs.index(ring) for ring in ports.outputs]
     offsets = np.array(timed.offsets_ns, np.int64).reshape(len(timed.hold_ns), len(timed.outputs))
-    take = np.maximum(np.array(timed.wake_ns, np.int64) - look_ns, 0) if timed.wake_ns else None
-    return Calls(np.array(timed.hold_ns, np.int64), np.ascontiguousarray(offsets[:, columns]), take)
+    hold = np.array(timed.hold_ns, np.int64)
+    return Calls(hold, np.ascontiguousarray(offsets[:, columns]), _takes(name, ports, timed, look_ns))
+
+
+def _takes(name: str, ports: Ports, timed: ServiceTiming, look_ns: int) -> NDArray[np.int64] | None:
+    """Return the time to each input of each call, int64[calls, required]; None: it takes none."""
+    if not timed.wake_ns or not ports.required:
+        return None
+    take = np.zeros((len(timed.hold_ns), len(ports.required)), np.int64)
+    take[:, 0] = np.maximum(np.array(timed.wake_ns, np.int64) - look_ns, 0)
+    if timed.fetch_ns:
+        fetch = np.array(timed.fetch_ns, np.int64)
+        if fetch.shape[1] != len(ports.required) - 1:
+            raise SizingError(f"{name} was measured with {fetch.shape[1] + 1} inputs; run the scenario anew")
+        take[:, 1:] = fetch
+    return take
 
 
 # -- devices -----------------------------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ class ServiceTiming:
         outputs: rings that it sends into.
         hold_ns: of each call, from taking its inputs to giving them back, without waiting for room in an output.
         offsets_ns: of each call, from taking its inputs to sending each output; -1 where it sends nothing.
-        wake_ns: of each call, from the doorbell that woke its partition to taking its inputs; empty: no time.
+        wake_ns: of each call, from the doorbell that woke its partition to taking its first input; empty: no time.
+        fetch_ns: of each call, from taking each input to taking the next, within `hold_ns`; empty: no time.
         gap_ns: from the end of a call to taking inputs that are there already (median).
         source: `measured` in a run, or `declared` in the scenario.
         counted: calls that were measured; more than are kept where there were very many.
@@ -40,6 +41,7 @@ class ServiceTiming:
     hold_ns: tuple[int, ...]
     offsets_ns: tuple[tuple[int, ...], ...]
     wake_ns: tuple[int, ...] = ()
+    fetch_ns: tuple[tuple[int, ...], ...] = ()
     gap_ns: int = 0
     source: str = "measured"
     counted: int = 0
@@ -175,6 +177,7 @@ def _service_data(service: ServiceTiming) -> dict[str, Any]:
         "waited": service.waited,
         "gap_ns": service.gap_ns,
         "wake_ns": list(service.wake_ns),
+        "fetch_ns": [list(each) for each in service.fetch_ns],
         "hold_ns": list(service.hold_ns),
         "offsets_ns": columns,
     }
@@ -243,7 +246,7 @@ class _Reading:
         )
 
     def _service(self, value: Any, where: str) -> ServiceTiming:
-        keys = ("source", "counted", "waited", "wake_ns", "gap_ns", "hold_ns", "offsets_ns")
+        keys = ("source", "counted", "waited", "gap_ns", "wake_ns", "fetch_ns", "hold_ns", "offsets_ns")
         found = self._keys(value, where, keys)
         hold = self._numbers(found["hold_ns"], f"{where}.hold_ns")
         wake = self._numbers(found["wake_ns"], f"{where}.wake_ns")
@@ -261,11 +264,21 @@ class _Reading:
             hold,
             tuple(zip(*columns.values(), strict=True)) if columns else ((),) * len(hold),
             wake,
+            self._rows(found["fetch_ns"], f"{where}.fetch_ns", len(hold)),
             self._number(found["gap_ns"], f"{where}.gap_ns"),
             found["source"],
             self._number(found["counted"], f"{where}.counted"),
             self._number(found["waited"], f"{where}.waited"),
         )
+
+    def _rows(self, value: Any, where: str, count: int) -> tuple[tuple[int, ...], ...]:
+        """Return lists of one length, one for each call; or none at all."""
+        if not isinstance(value, list):
+            raise self._fail(where, "a list")
+        rows = tuple(self._numbers(each, f"{where}[{i}]") for i, each in enumerate(value))
+        if rows and (len(rows) != count or len({len(row) for row in rows}) > 1):
+            raise self._fail(where, f"of {count} calls with as many numbers each")
+        return rows
 
     def _node(self, value: Any, where: str) -> NodeTiming:
         keys = ("look_ns", "bell_ns")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from sim.report.distribution import percentile
 from sim.report.record import ChannelRecord
@@ -24,6 +25,26 @@ def wakes_ns(calls: Sequence[Call], clock: ExecutionClock, ends: Sequence[int]) 
     found = [_wake_ns(call, clock, ends) for call in calls]
     usual = percentile([each for each in found if each is not None], 50) or 0
     return [usual if each is None else each for each in found]
+
+
+def fetches_ns(calls: Sequence[Call], clock: ExecutionClock) -> list[tuple[int, ...]]:
+    """Return for each call the execution times from taking one input to taking the next; of one input there is none.
+
+    Calls that had to wait for an input get the medians of the others.
+
+    Parameters:
+        calls: of one service, in order.
+        clock: of its partition.
+    """
+
+    def fetch_ns(call: Call) -> tuple[int, ...]:
+        return tuple(clock.between(one.taken_ns, other.taken_ns) for one, other in pairwise(call.inputs))
+
+    whole = [fetch_ns(call) for call in calls if call.missing is None]
+    usual = tuple(percentile(column, 50) or 0 for column in zip(*whole, strict=True))
+    if not any(map(any, whole)):
+        return []
+    return [fetch_ns(call) if call.missing is None else usual for call in calls]
 
 
 def _wake_ns(call: Call, clock: ExecutionClock, ends: Sequence[int]) -> int | None:

@@ -30,9 +30,9 @@ def timing(scenario: Scenario) -> Timing:
     over_link = "status@far" in {leg.name for leg in legs_of(scenario)}
     copy = "copy@front" if over_link else "copy"
     services: Mapping[str, ServiceTiming] = {
-        "front.detect": ServiceTiming(("view", "boxes", copy), (90, 91), ((30, 10, 20), (31, -1, 21)), (9, 5), 6),
+        "front.detect": ServiceTiming(("view", "boxes", copy), (90, 91), ((30, 10, 20), (31, -1, 21)), (9, 5), (), 6),
         "far.monitor": ServiceTiming(("status@far" if over_link else "status",), (40,), ((35,),), (2,)),
-        "back.draw": ServiceTiming(("picture",), (70,), ((60,),), (7,), 8),
+        "back.draw": ServiceTiming(("picture",), (70,), ((60,),), (7,), ((3,),), 8),
     }
     nodes = {"front": NodeTiming(5, 11), "back": NodeTiming(6)}
     return Timing(scenario.name, services, nodes, {"frames": 3}, {leg.name: Arrivals(0) for leg in legs_of(scenario)})
@@ -57,7 +57,7 @@ def test_rings_and_services(scenario: Scenario) -> None:
     assert detect.outputs == ("boxes", "copy", "view")
     assert detect.calls.hold_ns.tolist() == [90, 91]
     takes = [each.calls.take_ns for each in (detect, monitor, draw)]
-    assert [None if each is None else each.tolist() for each in takes] == [[4, 0], [2], [1]], "after looking"
+    assert [None if each is None else each.tolist() for each in takes] == [[[4], [0]], [[2]], [[1, 3]]]
     assert detect.calls.offsets_ns.tolist() == [[10, 20, 30], [-1, 21, 31]], "columns follow the outputs"
     assert (draw.required, draw.sampled, draw.gap_ns) == (("boxes", "view"), ("status",), 8)
     assert (draw.keeps, monitor.keeps) == (False, True)

@@ -24,8 +24,10 @@ def services(draw: st.DrawFn) -> ServiceTiming:
     offset = st.one_of(st.just(-1), times)
     offsets = tuple(tuple(draw(offset) for _ in outputs) for _ in hold)
     wake = tuple(draw(times) for _ in hold) if draw(st.booleans()) else ()
+    inputs = draw(st.integers(1, 3))
+    fetch = tuple(tuple(draw(times) for _ in range(inputs)) for _ in hold) if draw(st.booleans()) else ()
     return ServiceTiming(
-        outputs, hold, offsets, wake, draw(times), draw(st.sampled_from(("measured", "declared"))),
+        outputs, hold, offsets, wake, fetch, draw(times), draw(st.sampled_from(("measured", "declared"))),
         draw(times), draw(times),
     )  # fmt: skip
 
@@ -41,7 +43,7 @@ timings = st.builds(
 )
 SMALL = Timing(
     "small",
-    {"a.b": ServiceTiming(("out",), (5, 6), ((4,), (-1,)), (1, 3), 2, counted=2)},
+    {"a.b": ServiceTiming(("out",), (5, 6), ((4,), (-1,)), (1, 3), ((8, 9), (7, 6)), 2, counted=2)},
     {"a": NodeTiming(8, 9)},
     {"in": 7},
     {"in": Arrivals(3, 1, 2, 3, 4), "out": Arrivals(0)},
@@ -91,6 +93,9 @@ def changed(*keys: Any, to: Any) -> str:
         (changed("services", "a.b", "hold_ns", 1, to=1.5), "hold_ns[1] is not a whole number"),
         (changed("services", "a.b", "wake_ns", 1, to=True), "wake_ns[1] is not a whole number"),
         (changed("services", "a.b", "wake_ns", to=[1]), "wake_ns is not of 2 calls"),
+        (changed("services", "a.b", "fetch_ns", to=[[1, 2]]), "fetch_ns is not of 2 calls"),
+        (changed("services", "a.b", "fetch_ns", 1, to=[1]), "fetch_ns is not of 2 calls with as many numbers each"),
+        (changed("services", "a.b", "fetch_ns", 0, 1, to=-1), "fetch_ns[0][1] is not a whole number"),
         (changed("nodes", "a", "bell_ns", to=-1), "nodes.a.bell_ns is not a whole number"),
         (changed("services", "a.b", "offsets_ns", "out", to=[1]), "offsets_ns.out is not of 2 calls"),
         (changed("services", "a.b", "offsets_ns", "out", 0, to=-2), "out[0] is not a whole number from -1"),

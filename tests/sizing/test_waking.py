@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 from sim.report.record import ChannelRecord, MessageRecord
-from sim.sizing.calls import Input
+from sim.sizing.calls import Call, Input
 from sim.sizing.execution import ExecutionClock
-from sim.sizing.waking import bell_ns, look_ns
+from sim.sizing.waking import bell_ns, fetches_ns, look_ns
 
 US, MS = 1_000, 1_000_000
 
@@ -50,3 +50,15 @@ def test_a_look_is_the_least_time_from_a_doorbell_to_an_input() -> None:
     assert look_ns(takes, ExecutionClock(), []) == 1 * US
     assert look_ns(takes, ExecutionClock(), [4_000 * US + 1]) == 20 * US, "at 4 ms it was still awake"
     assert look_ns([], ExecutionClock(), []) == 0
+
+
+def test_inputs_are_taken_one_after_the_other() -> None:
+    def call(*taken_us: int, came_us: int = 0) -> Call:
+        inputs = [Input(t * US, came_us * US, came_us * US) for t in taken_us]
+        return Call(inputs, 9 * MS, (0, 0), 9 * MS)
+
+    calls = [call(10, 13, 14), call(20, 24, 25), call(30, 36, 37)]
+    assert fetches_ns(calls, ExecutionClock()) == [(3 * US, 1 * US), (4 * US, 1 * US), (6 * US, 1 * US)]
+    waiting = Call([Input(10 * US, 0, 0), Input(2_010 * US, 1_500 * US, 2_000 * US)], 9 * MS, (0, 0), 9 * MS)
+    assert fetches_ns([call(10, 13), waiting], ExecutionClock()) == [(3 * US,)] * 2, "it held the first one and slept"
+    assert fetches_ns([call(10), call(20)], ExecutionClock()) == []

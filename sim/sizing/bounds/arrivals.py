@@ -65,8 +65,7 @@ class Samples:
         self._interval, self._jitter_ns, self._count = sensor.interval_ns, sensor.jitter_ns, sensor.count
         self._quantum_ns = quantum_ns
         self._open_ns = -(-ring.open_ns // quantum_ns) * quantum_ns
-        self._waits = sensor.waits
-        self._may_pass = not sensor.waits or ring.overflow != "block"
+        self._waits = sensor.waits and ring.overflow == "block"
 
     @property
     def lag_ns(self) -> int:
@@ -78,8 +77,12 @@ class Samples:
         return max(regular_ns, self._open_ns - floor(first * self._interval))
 
     def _first_seen(self) -> tuple[int, int]:
-        """Return the range of the number of the first sample that is published, where samples pass before that."""
-        earliest = max(0, floor(Fraction(self._open_ns - self._jitter_ns) / self._interval))
+        """Return the range of the number of the first sample that is published, where samples pass before that.
+
+        It is the last one from before the ring opens, which is within the quantum before the boundary.
+        """
+        closed_ns = self._open_ns - self._quantum_ns - self._jitter_ns
+        earliest = max(0, floor(Fraction(closed_ns) / self._interval))
         latest = floor((self._open_ns + 1) / self._interval)
         last = latest if self._count is None else self._count - 1
         return min(earliest, last), min(latest, last)
@@ -99,14 +102,13 @@ class Samples:
                 return regular_ns
             last_ns = floor((first + samples - 1) * self._interval)
             after_ns = max(0, -(-last_ns // self._quantum_ns) * self._quantum_ns - self._open_ns)
-            return min(regular_ns, after_ns if self._waits else max(after_ns, self._quantum_ns))
+            return min(regular_ns, after_ns)
 
         return Curve(span, float(1 / self._interval), self._count)
 
     def phase(self) -> Phase | None:
         """Return when each sample is published; None where it is not known how many pass before the ring opens."""
-        first, last = self._first_seen() if self._may_pass and self._open_ns else (0, 0)
-        first = 0 if self._waits else first
+        first, last = (0, 0) if self._waits or not self._open_ns else self._first_seen()
         most = self._count
         if most is not None and last:
             if first != last:

@@ -14,7 +14,7 @@ from functools import partial
 from sim.sizing.bounds import fifo
 from sim.sizing.bounds.arrivals import Stream, samples_on
 from sim.sizing.bounds.calls import Called
-from sim.sizing.bounds.curves import delayed, summed
+from sim.sizing.bounds.curves import NEVER_NS, Unbounded, delayed, summed
 from sim.sizing.bounds.handling import Handled, Handling, Incoming
 from sim.sizing.bounds.loop import Rival, Turn
 from sim.sizing.bounds.services import Workload
@@ -51,7 +51,8 @@ class Network:
 
     def __init__(self, plan: Plan, full: frozenset[str]) -> None:
         self._plan, self._full = plan, full
-        self._nodes = {node.name for node in plan.nodes}
+        self._told_ns = {node.name: node.bell_ns for node in plan.nodes}
+        self._executions = {node.name: Execution(node, plan) for node in plan.nodes}
         self._streams: dict[str, Stream] = {}
         self._origins = dict(_origins(plan))
         self.rings: dict[str, Handling] = {}
@@ -97,27 +98,55 @@ class Network:
                 return
             consumer = next((each for each in ready if each.likes <= known), ready[0])
             waiting.remove(consumer)
-            handled = consumer.look()
+            try:
+                handled = consumer.look()
+            except Unbounded as reason:  # it is not known when it is told what has come
+                self.rings.update({ring: Handling(why=str(reason)) for ring in consumer.needs})
+                continue
             self.rings.update(handled.rings)
             for ring, stream in handled.outputs.items():
                 self._publish(ring, stream)
 
     def _publish(self, ring: str, stream: Stream) -> None:
         if ring in self._full and not self._blocks(ring):
-            stream = Stream(stream.curve, None, f"{ring} may be full and drops tensors then")
+            why = "" if stream.phase else stream.why
+            stream = Stream(stream.curve, None, why or f"{ring} may be full and drops tensors then")
         self._streams[ring] = stream
 
     def _blocks(self, ring: str) -> bool:
         return self._plan.rings[ring].overflow == "block"
 
     def _stalling(self, rings: Sequence[str]) -> list[str]:
-        """Return those of a producer's rings in which it may have to wait for room."""
-        return [ring for ring in rings if ring in self._full and self._blocks(ring)]
+        """Return those of a producer's rings in which it may have to wait for room, or until they open."""
+        return [ring for ring in rings if (ring in self._full and self._blocks(ring)) or self._opens_late(ring)]
 
     def _incoming(self, ring: str) -> Incoming:
         plan = self._plan.rings[ring]
-        unseen_ns = self._plan.quantum_ns if plan.source in self._nodes else 0
+        unseen_ns = self._unseen_ns(plan.source)
         return Incoming(ring, self._streams[ring], unseen_ns, plan.depth if ring in self._full else None)
+
+    def _unseen_ns(self, source: str) -> int:
+        """Return the longest time until what `source` sends is told: its doorbell, and a boundary.
+
+        Raises:
+            Unbounded: its schedule promises nothing.
+        """
+        if source not in self._executions:
+            return 0
+        bell_ns = self._told_ns[source]
+        return self._plan.quantum_ns + (self._executions[source].time_ns(bell_ns) if bell_ns else 0)
+
+    def _opens_late(self, ring: str) -> bool:
+        """Tell whether something may be sent into a ring before that opens, and then waits."""
+        return self._plan.rings[ring].open_ns > self._earliest_ns(ring, frozenset())
+
+    def _earliest_ns(self, ring: str, after: frozenset[str]) -> int:
+        """Return from when on something may be sent into a ring: when a ring of a sensor before it opens."""
+        if ring in after:
+            return NEVER_NS
+        if ring not in self._origins:
+            return self._plan.rings[ring].open_ns
+        return min((self._earliest_ns(each, after | {ring}) for each in self._origins[ring]), default=0)
 
     def _sense(self, sensor: Sensor) -> None:
         for ring in sensor.outputs:
@@ -159,7 +188,7 @@ class Network:
     # -- services of a node ----------------------------------------------------------------------------------------
 
     def _services(self, node: Node) -> Iterator[_Consumer]:
-        execution = Execution(node, self._plan)
+        execution = self._executions[node.name]
         every = frozenset(ring for service in node.services for ring in _asking(service))
         for service in node.services:
             called = partial(self._called, node, service, execution)
@@ -180,7 +209,7 @@ class Network:
             node.name,
             execution,
             Workload(service),
-            node.wake_ns + service.gap_ns,
+            node.wake_ns + max(_taking_ns(each) for each in node.services) + service.gap_ns,
             sum(each.longest_ns + each.gap_ns for each in workloads),
             None if any(waits.values()) else self._rivals(others, workloads),
         )
@@ -230,6 +259,12 @@ def _origins(plan: Plan) -> Iterator[tuple[str, Sequence[str]]]:
         elif isinstance(device, Link):
             for lane in device.lanes:
                 yield lane.leaving, (lane.arriving,)
+
+
+def _taking_ns(service: Service) -> int:
+    """Return the longest execution time from looking at a service, when its node was woken, to taking its inputs."""
+    taking_ns = service.calls.take_ns
+    return 0 if taking_ns is None else int(taking_ns.max())
 
 
 def _asking(service: Service) -> tuple[str, ...]:

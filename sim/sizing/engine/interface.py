@@ -6,7 +6,7 @@ import ctypes
 from ctypes import POINTER, Structure, c_int32, c_int64, c_uint8, c_uint32, c_uint64
 from typing import ClassVar
 
-VERSION = 2
+VERSION = 3
 NEVER = 2**63 - 1
 NOBODY = -1
 OVERFLOWS = {"block": 0, "drop_newest": 1, "drop_oldest": 2}

@@ -77,6 +77,8 @@ class Lowered:
     def _service(self, service: Service) -> tuple[Any, ...]:
         rings = (self._numbers(names) for names in (service.required, service.sampled, service.outputs))
         calls = service.calls
+        shape = len(calls.hold_ns), len(service.required)
+        take_ns = np.zeros(shape, np.int64) if calls.take_ns is None else calls.take_ns
         return (
             *rings,
             len(service.required),
@@ -85,7 +87,7 @@ class Lowered:
             service.keeps,
             len(calls.hold_ns),
             service.gap_ns,
-            self._pointer(np.zeros_like(calls.hold_ns) if calls.take_ns is None else calls.take_ns),
+            self._pointer(take_ns),
             self._pointer(calls.hold_ns),
             self._pointer(calls.offsets_ns),
         )

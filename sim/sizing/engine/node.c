@@ -45,14 +45,23 @@ static bool refresh(struct world *world, struct service *service, int64_t at_ns)
     return any;
 }
 
-/* What a node that has slept has to do yet before it takes the tensors that it was rung for; 0: nothing. */
-static int64_t take_ns(const struct world *world, const struct node *node, const struct service *service)
+/* Are all inputs of the next call there? */
+static bool is_complete(const struct world *world, const struct node *node, const struct service *service)
 {
     const struct sz_service_plan *const plan = service->plan;
-    bool is_complete = plan->required_count > 0;
-    for (int32_t i = 0; i < plan->required_count && is_complete; i++)
-        is_complete = service->has_held[i] || ring_has(&world->rings[plan->required[i]], node->clock_ns);
-    return is_complete && node->has_slept ? plan->take_ns[*service->calls % plan->call_count] : 0;
+    for (int32_t i = 0; i < plan->required_count; i++)
+        if (!service->has_held[i] && !ring_has(&world->rings[plan->required[i]], node->clock_ns))
+            return false;
+    return plan->required_count > 0;
+}
+
+/* Execution time up to taking an input: the first one from looking at the service, others from the one before. */
+static int64_t take_ns(const struct node *node, const struct service *service, int32_t input)
+{
+    const struct sz_service_plan *const plan = service->plan;
+    if (input == 0 && !node->has_slept)
+        return 0; /* that is in the gap after the last call */
+    return plan->take_ns[(*service->calls % plan->call_count) * plan->required_count + input];
 }
 
 /* Take what is missing of the required tensors: the agent one after the other, firmware all that are there. */
@@ -113,7 +122,6 @@ static void begin(struct service *service)
         service->order[place] = i;
     }
     service->next_output = 0;
-    service->elapsed_ns = 0;
     service->is_calling = true;
     service->is_unsent = false;
 }
@@ -193,28 +201,68 @@ static void proceed(struct world *world, struct node *node, struct service *serv
     }
 }
 
+/* Get to the next input of a call whose inputs are all there; they are taken one after the other, which takes time. */
+static void fetch(struct node *node, struct service *service)
+{
+    int32_t input = service->taking == SZ_NOBODY ? 0 : service->taking;
+    while (service->has_held[input])
+        input++;
+    service->taking = input;
+    node->todo_ns = take_ns(node, service, input);
+    service->elapsed_ns += input ? node->todo_ns : 0;
+}
+
+static void call(struct world *world, struct node *node, struct service *service)
+{
+    node->has_slept = false;
+    begin(service);
+    proceed(world, node, service);
+}
+
+static bool has_all(const struct service *service)
+{
+    for (int32_t i = 0; i < service->plan->required_count; i++)
+        if (!service->has_held[i])
+            return false;
+    return true;
+}
+
+/* Take the input that was got to. Its producer may meanwhile have put one from our future in its place. */
+static void take(struct world *world, struct node *node, struct service *service)
+{
+    const int32_t input = service->taking;
+    service->has_held[input] =
+        ring_take(world, service->plan->required[input], node->clock_ns, &service->held[input]);
+    const bool failed = !service->has_held[input];
+    if (!failed && !has_all(service)) {
+        fetch(node, service);
+        return;
+    }
+    service->taking = SZ_NOBODY;
+    if (failed)
+        go_on(world, node);
+    else
+        call(world, node, service);
+}
+
 /* Look at a service: begin a call, or go on with sending what the last one returned. */
 static void look(struct world *world, struct node *node, struct service *service)
 {
-    bool goes_on;
     if (service->is_unsent) {
-        goes_on = send_rest(world, service, node->clock_ns);
-        service->is_unsent = !goes_on;
-        service->is_calling = goes_on;
-    } else {
-        const bool any = !service->is_taking && refresh(world, service, node->clock_ns);
-        node->todo_ns = service->is_taking ? 0 : take_ns(world, node, service);
-        service->is_taking = node->todo_ns > 0;
-        if (service->is_taking)
-            return;
-        goes_on = collect(world, service, node->clock_ns) && (service->plan->required_count || any);
-        if (goes_on) {
-            node->has_slept = false;
-            begin(service);
-        }
+        service->is_unsent = !send_rest(world, service, node->clock_ns);
+        service->is_calling = !service->is_unsent;
+        if (service->is_calling)
+            proceed(world, node, service);
+        else
+            go_on(world, node);
+        return;
     }
-    if (goes_on)
-        proceed(world, node, service);
+    const bool any = refresh(world, service, node->clock_ns);
+    service->elapsed_ns = 0;
+    if (is_complete(world, node, service))
+        fetch(node, service);
+    else if (collect(world, service, node->clock_ns) && any)
+        call(world, node, service); /* firmware that has sampled inputs only */
     else
         go_on(world, node);
 }
@@ -242,6 +290,8 @@ static void act(struct world *world, struct node *node)
     struct service *const service = &node->services[node->cursor];
     if (service->is_calling)
         step(world, node, service);
+    else if (service->taking != SZ_NOBODY)
+        take(world, node, service);
     else
         look(world, node, service);
 }

@@ -69,6 +69,7 @@ static void make_nodes(struct world *world)
         node->services = world_allocate(world, (size_t)node->plan->service_count, sizeof *node->services);
         for (int32_t j = 0; j < node->plan->service_count && node->services; j++) {
             node->services[j].plan = &node->plan->services[j];
+            node->services[j].taking = SZ_NOBODY;
             node->services[j].calls = calls++;
             make_service(world, &node->services[j]);
         }

@@ -51,7 +51,7 @@ struct service {
     int32_t *order;          /* [output_count]: outputs by their offset in the present call */
     int32_t next_output;
     int64_t elapsed_ns; /* of the present call */
-    bool is_taking;  /* its node has woken and gets to the inputs */
+    int32_t taking;  /* the required input that it gets to next; SZ_NOBODY: it is not taking */
     bool is_calling; /* time of its call passes */
     bool is_unsent;  /* something could not be sent: the call goes on when there is room */
 };
