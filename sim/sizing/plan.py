@@ -82,6 +82,15 @@ class Calls:
         take = None if self.take_ns is None else np.rint(self.take_ns * factor).astype(np.int64)
         return Calls(hold, offsets, take)
 
+    def for_inputs(self, count: int) -> Calls:
+        """Return calls that take so many inputs; further ones take as long as the last of the present ones."""
+        take = self.take_ns
+        if take is None or take.shape[1] == count:
+            return self
+        further = take[:, -1:] if take.shape[1] > 1 else np.zeros_like(take)
+        wider = np.concatenate((take, np.repeat(further, max(0, count - take.shape[1]), axis=1)), axis=1)
+        return Calls(self.hold_ns, self.offsets_ns, np.ascontiguousarray(wider[:, :count]))
+
 
 @dataclass(frozen=True, slots=True)
 class Service:

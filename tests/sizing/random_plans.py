@@ -226,7 +226,8 @@ def _node(draft: _Draft, name: str, scheduled: bool) -> Node:
         offsets = offsets.reshape(len(holds), len(outputs))
         if draft.features.skips and random.random() < 0.2 and len(holds) > 1:
             offsets[random.randrange(len(holds))] = NOT_SENT
-        take = np.array([random.randrange(50_000) for _ in holds], np.int64) if random.random() < 0.4 else None
+        drawn = [[random.randrange(50_000) for _ in service.required] for _ in holds]
+        take = np.array(drawn, np.int64).reshape(len(holds), len(service.required)) if random.random() < 0.4 else None
         services.append(replace(service, outputs=outputs, calls=Calls(holds, offsets, take)))
     for service in services:  # rings name the node that sends, not its service
         for ring in service.outputs:

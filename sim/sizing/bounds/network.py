@@ -262,9 +262,9 @@ def _origins(plan: Plan) -> Iterator[tuple[str, Sequence[str]]]:
 
 
 def _taking_ns(service: Service) -> int:
-    """Return the longest execution time from looking at a service, when its node was woken, to taking its inputs."""
+    """Return the longest execution time from looking at a service of a node that was woken to taking its last input."""
     taking_ns = service.calls.take_ns
-    return 0 if taking_ns is None else int(taking_ns.max())
+    return 0 if taking_ns is None else int(taking_ns.sum(axis=1).max(initial=0))
 
 
 def _asking(service: Service) -> tuple[str, ...]:

@@ -60,7 +60,8 @@ class Sends:
     """
 
     def __init__(self, service: Service, output: int) -> None:
-        hold, offsets = holds(service.calls), service.calls.offsets_ns[:, output].astype(np.int64)
+        hold, sent = holds(service.calls), service.calls.offsets_ns[:, output]
+        offsets = np.where(sent < 0, sent, np.maximum(sent, _fetching(service.calls))).astype(np.int64)
         self._cycle, self._gap_ns = len(hold), service.gap_ns
         self._sums = np.concatenate(([0], np.cumsum(np.concatenate((hold, hold)))))
         sending = np.flatnonzero(offsets >= 0)
@@ -114,6 +115,14 @@ class Sends:
 
 def holds(calls: Calls) -> NDArray[np.int64]:
     """Return how long each call executes: until all is sent and its inputs are given back."""
-    latest = calls.offsets_ns.max(axis=1, initial=0)
+    latest = np.maximum(calls.offsets_ns.max(axis=1, initial=0), _fetching(calls))
     longest: NDArray[np.int64] = np.maximum(calls.hold_ns, latest).astype(np.int64)
     return longest
+
+
+def _fetching(calls: Calls) -> NDArray[np.int64]:
+    """Return how long each call executes from taking its first input to taking its last one."""
+    if calls.take_ns is None:
+        return np.zeros(len(calls.hold_ns), np.int64)
+    total: NDArray[np.int64] = calls.take_ns[:, 1:].sum(axis=1)
+    return total

@@ -79,6 +79,8 @@ class Lowered:
         calls = service.calls
         shape = len(calls.hold_ns), len(service.required)
         take_ns = np.zeros(shape, np.int64) if calls.take_ns is None else calls.take_ns
+        if take_ns.shape != shape or calls.offsets_ns.shape != (shape[0], len(service.outputs)):
+            raise ValueError(f"{service.name}: times of calls are not those of its inputs and outputs")
         return (
             *rings,
             len(service.required),

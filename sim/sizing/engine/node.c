@@ -306,6 +306,10 @@ static void wake(struct node *node)
 
 void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t stop_ns, int64_t target_ns)
 {
+    if (!node->plan->service_count) { /* nothing runs on it */
+        node->is_rung = false;
+        return;
+    }
     if (start_ns > node->clock_ns)
         node->clock_ns = start_ns;
     world->running = node;

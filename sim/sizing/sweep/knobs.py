@@ -130,7 +130,8 @@ def _slower(node: Node, factor: float, whole: bool) -> Node:
         )
         for each in node.services
     )
-    return replace(node, services=services, wake_ns=round(node.wake_ns * factor) if whole else node.wake_ns)
+    wake_ns, bell_ns = (round(each * factor) if whole else each for each in (node.wake_ns, node.bell_ns))
+    return replace(node, services=services, wake_ns=wake_ns, bell_ns=bell_ns)
 
 
 def _service_time(plan: Plan, value: Value, place: Place) -> Plan:

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from sim.sizing.plan import Accelerator, Calls, Device, Link, Plan, Sensor, Service
+from sim.sizing.plan import Accelerator, Device, Link, Plan, Sensor, Service
 
 
 class Draft:
@@ -130,4 +130,9 @@ def with_outputs(service: Service, rings: tuple[str, ...]) -> Service:
     """
     columns = [service.outputs.index(ring) for ring in rings]
     offsets = np.ascontiguousarray(service.calls.offsets_ns[:, columns])
-    return replace(service, outputs=rings, calls=Calls(service.calls.hold_ns, offsets))
+    return replace(service, outputs=rings, calls=replace(service.calls, offsets_ns=offsets))
+
+
+def with_inputs(service: Service, required: tuple[str, ...], sampled: tuple[str, ...]) -> Service:
+    """Return a service that takes other inputs, as long as it took before for each."""
+    return replace(service, required=required, sampled=sampled, calls=service.calls.for_inputs(len(required)))

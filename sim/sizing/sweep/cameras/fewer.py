@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from sim.sizing.plan import Accelerator, Device, Link, Sensor, Service, Sink
-from sim.sizing.sweep.cameras.draft import Draft, calling, with_outputs
+from sim.sizing.sweep.cameras.draft import Draft, calling, with_inputs, with_outputs
 
 
 def remove_last(draft: Draft) -> None:
@@ -77,7 +77,7 @@ def _service_without(service: Service, gone: set[str]) -> Service:
         service = with_outputs(service, _without(service.outputs, gone))
     if gone.isdisjoint(service.required) and gone.isdisjoint(service.sampled):
         return service
-    return replace(service, required=_without(service.required, gone), sampled=_without(service.sampled, gone))
+    return with_inputs(service, _without(service.required, gone), _without(service.sampled, gone))
 
 
 def _device_without(device: Device, gone: set[str]) -> Device | None:

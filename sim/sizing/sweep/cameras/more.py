@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from sim.sizing.plan import Accelerator, Device, Lane, Link, Path, Sensor, Service, Sink
-from sim.sizing.sweep.cameras.draft import Draft, calling, with_outputs
+from sim.sizing.sweep.cameras.draft import Draft, calling, with_inputs, with_outputs
 
 
 def copy_last(draft: Draft) -> None:
@@ -144,7 +144,7 @@ class _Copy:
             cameras = len(self._cameras(service.required))
             self.draft.lengthen(node, service.name, Fraction(cameras + 1, cameras))
         if required or sampled:
-            service = replace(service, required=service.required + required, sampled=service.sampled + sampled)
+            service = with_inputs(service, service.required + required, service.sampled + sampled)
         return service
 
     def _device(self, device: Device) -> Device:
