@@ -244,7 +244,7 @@ class Channel:
         message = self._live.get(event.sequence)
         self._must(message is not None, f"a receipt for tensor {event.sequence}, which is not there")
         assert message is not None
-        if event.kind == "revoked":  # an older one may still be taken: its consumer has claimed it, and it lies in its future
+        if event.kind == "revoked":  # an older one may yet be taken: one that its consumer claimed ahead of its time
             self._withdraw(now_ns, message, trace)
             return
         self._passed = max(self._passed, event.sequence)

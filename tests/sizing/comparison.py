@@ -100,9 +100,7 @@ def _complete(world: World, name: str) -> ChannelRecord:
     messages = [
         MessageRecord(number, tensor.produced_ns, tensor.taken_ns)
         if tensor.refused
-        else MessageRecord(
-            number, tensor.produced_ns, tensor.taken_ns, None, tensor.origin_ns, tensor.origin_sequence
-        )
+        else MessageRecord(number, tensor.produced_ns, tensor.taken_ns, None, tensor.origin_ns, tensor.origin_sequence)
         for number, tensor in enumerate(world.journals[name].tensors)
     ]
     return ChannelRecord("", "", "uint8", (), 2, "", 0, messages)

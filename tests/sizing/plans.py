@@ -126,7 +126,11 @@ class Draw:
         return made[0], made[-1]
 
     def _wire(
-        self, drafts: Sequence[_Draft], sensors: Sequence[str], accelerators: Sequence[str], is_firmware: dict[str, bool]
+        self,
+        drafts: Sequence[_Draft],
+        sensors: Sequence[str],
+        accelerators: Sequence[str],
+        is_firmware: dict[str, bool],
     ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         """Connect every input to a source; return what devices send, and what they take."""
         random = self._random

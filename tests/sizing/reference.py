@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 from unittest import mock
 
@@ -27,7 +26,9 @@ from sim.report.record import ChannelRecord
 from sim.sizing.plan import Accelerator, Device, Link, Node, Plan, Ring, Sensor, Sink
 from virtio_shm import Producer, TensorSpec
 
-from .guests import Agent, Firmware, Guest, Select
+from .agents import Agent, Select
+from .firmware import Firmware
+from .guests import Guest
 from .rings import Journal, NotedConsumer, NotedProducer
 
 
@@ -237,7 +238,6 @@ class World:
 
     def _firmware(self, node: Node) -> Firmware:
         rings, (service,) = self.plan.rings, node.services
-        firmware: Firmware
 
         def clock() -> int:
             return 0 if name not in self.guests else self.guests[name].clock()
@@ -246,8 +246,7 @@ class World:
         inputs = [self._consumer(rings[each], clock) for each in service.required]
         sampled = [self._consumer(rings[each], clock) for each in service.sampled]
         outputs = [(*self._producer(rings[each], clock), spec_of(rings[each])) for each in service.outputs]
-        firmware = Firmware(node, inputs, sampled, outputs)
-        return firmware
+        return Firmware(node, inputs, sampled, outputs)
 
     # -- the run -----------------------------------------------------------------------------------------------------
 

@@ -120,4 +120,6 @@ def test_an_interval_of_many_digits_stays_in_range() -> None:
     plan = Plan("digits", 1000, 1000, rings, (), (Sensor("sensor", interval, ("ring",)), Sink("sink", ("ring",))))
     lowered = Lowered(plan, 0)
     sensor = lowered.structure.devices[0]
-    assert load().sz_sample_ns(ctypes.byref(sensor), 1_000_000) == 1_000_000 * interval.numerator // interval.denominator
+    assert (
+        load().sz_sample_ns(ctypes.byref(sensor), 1_000_000) == 1_000_000 * interval.numerator // interval.denominator
+    )

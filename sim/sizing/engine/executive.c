@@ -37,6 +37,8 @@ static bool run_devices(struct world *world, bool *acting)
         for (int32_t i = 0; i < count; i++)
             if (acting[i])
                 device_act(world, &world->devices[i]);
+        if (world->is_endless)
+            return false;
     }
     return false;
 }
