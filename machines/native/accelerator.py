@@ -56,14 +56,12 @@ class AcceleratorDevice(NativeDevice):
 
     Attributes:
         job_ns: how long a job takes.
-        jobs: that were begun.
-        busy_ns: time of all of them; the last one counts whole, even if the run ended before it.
+        jobs: that were begun: start and end in ns, and number of the origin of the tensor.
     """
 
     def __init__(self, name: str, infer: Infer, outputs: Mapping[str, TensorSpec], job_ns: int) -> None:
         super().__init__(name)
-        self.jobs = 0
-        self.busy_ns = 0
+        self.jobs: list[tuple[int, int, int]] = []
         self._infer = infer
         self._outputs = dict(outputs)
         self.job_ns = job_ns
@@ -121,11 +119,11 @@ class AcceleratorDevice(NativeDevice):
     def _begin(self, vector: int) -> None:
         frame = self._next.pop(vector)
         results: Sequence[NDArray[Any]] = self._infer(frame.array)
-        end_ns = max(self._free_ns, frame.produced_ns) + self.job_ns
+        start_ns = max(self._free_ns, frame.produced_ns)
+        end_ns = start_ns + self.job_ns
         named = dict(zip(self._outputs, results, strict=True))
         self._job = _Job(vector, frame, end_ns, named, set(self._ports))
-        self.jobs += 1
-        self.busy_ns += self.job_ns
+        self.jobs.append((start_ns, end_ns, frame.origin_sequence))
 
     def _serve(self, vector: int, end: ChannelEnd) -> bool:
         return self._deliver(vector, end) if isinstance(end, Producer) else self._take(vector, end)

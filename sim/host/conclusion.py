@@ -9,7 +9,10 @@ from machines.native.link import LinkDevice, LinkStatistics
 from machines.native.participant import NativeDevice
 from machines.native.sink import SinkDevice
 from sim.host.legs import link_name
-from sim.report.record import ChannelRecord, LinkRecord, RunRecord, TrafficRecord
+from sim.report.record import ChannelRecord, LinkRecord, RunRecord, Span, TrafficRecord
+
+JOB = "job"
+"""What the calls of an accelerator are called."""
 
 
 def conclude_devices(devices: Mapping[str, NativeDevice], record: RunRecord) -> None:
@@ -25,7 +28,8 @@ def conclude_devices(devices: Mapping[str, NativeDevice], record: RunRecord) -> 
             noted.tensors = sum(traffic.tensors for traffic in device.statistics.values())
             continue
         if isinstance(device, AcceleratorDevice):
-            noted.tensors, noted.busy_ns = device.jobs, device.busy_ns
+            noted.spans = [Span(JOB, *job) for job in device.jobs]
+            noted.tensors = len(noted.spans)
             continue
         rings = [ring for ring in record.channels.values() if name in _nodes(ring)]
         noted.tensors = sum(ring.published - ring.dropped for ring in rings)

@@ -22,7 +22,7 @@ Event = dict[str, Any]
 CHANNELS = 1
 """Process id of the channels; partitions and devices follow."""
 DOORBELLS, LOG, INFERENCE, STATE, FIRST_SERVICE = 1, 2, 3, 4, 10
-"""Thread ids in a partition's process; in a device's process everything is on thread DOORBELLS."""
+"""Thread ids in a partition's process; a device's process has thread DOORBELLS, and of an accelerator FIRST_SERVICE."""
 FAULTS, FIRST_CORE = 1, 10
 """Thread ids in the host's process."""
 _ORDER = "MXbnisfeC"
@@ -39,7 +39,7 @@ def trace(record: RunRecord) -> dict[str, Any]:
         The JSON object form of the format, events in order of time.
     """
     tracks = _Tracks(record)
-    events = [*tracks.names(), *tracks.calls(), *tracks.inferences()]
+    events = [*tracks.names(), *tracks.calls(), *tracks.jobs(), *tracks.inferences()]
     events += [*_doorbells(record, tracks), *_logs(record, tracks)]
     events += [*_host(record, tracks.host), *_states(record, tracks), *_faults(record, tracks.host)]
     for name, channel in record.channels.items():
@@ -96,6 +96,16 @@ class _Tracks:
                 yield {"ph": "X", "name": clean(span.service), "cat": "service", "pid": process, "tid": thread,
                        "ts": _us(span.start_ns), "dur": _us(span.end_ns - span.start_ns),
                        "args": {"sample": span.sequence}}  # fmt: skip
+
+    def jobs(self) -> Iterator[Event]:
+        """Yield every job of an accelerator as a complete event, on a thread that is named with the first one."""
+        for name, device in self.record.devices.items():
+            common = {"pid": self.processes[name], "tid": FIRST_SERVICE}
+            if device.spans:
+                yield from _name("thread", self.processes[name], FIRST_SERVICE, "jobs", FIRST_SERVICE)
+            for span in device.spans or ():
+                yield {"ph": "X", "name": span.service, "cat": "device", **common, "ts": _us(span.start_ns),
+                       "dur": _us(span.end_ns - span.start_ns), "args": {"sample": span.sequence}}  # fmt: skip
 
     def inferences(self) -> Iterator[Event]:
         """Yield every inference of a microcontroller as a complete event."""

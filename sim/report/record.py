@@ -166,8 +166,8 @@ class DeviceRecord:
     tensors: int = 0
     digest: str | None = None
     """Of a sink: hash of all tensors that it took, in order."""
-    busy_ns: int | None = None
-    """Of an accelerator: how long it worked; a job that was begun counts whole, even if the run ended before it."""
+    spans: list[Span] | None = None
+    """Of an accelerator: its jobs; the last one may end after the run."""
     animation: Path | None = None
     """Short animated preview the device wrote, if any."""
 

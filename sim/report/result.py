@@ -7,7 +7,7 @@ two runs with one digest have equal results once `repeatable` has taken those ke
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from os import PathLike, fspath
 from typing import Any
@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from sim.report.distribution import Distribution, distribution_us
 from sim.report.microcontroller import LinkResult, McuResult, link_result, mcu_result
-from sim.report.record import ChannelRecord, ExpectationRecord, Health, Outcome, PartitionRecord, RunRecord
+from sim.report.record import ChannelRecord, ExpectationRecord, Health, Outcome, PartitionRecord, RunRecord, Span
 from sim.report.system import (
     FaultResult,
     PathResult,
@@ -214,7 +214,7 @@ def result(record: RunRecord) -> Result:
                 "description": device.description,
                 "tensors": device.tensors,
                 "digest": device.digest,
-                "busy_share": None if device.busy_ns is None else min(1.0, device.busy_ns / max(1, end_ns)),
+                "busy_share": None if device.spans is None else _busy_share(device.spans, end_ns),
             }
             for name, device in record.devices.items()
         },
@@ -228,6 +228,11 @@ def result(record: RunRecord) -> Result:
         "boot": {name: _boot(partition) for name, partition in record.partitions.items()},
         "wall": _wall(record),
     }
+
+
+def _busy_share(spans: Sequence[Span], end_ns: int) -> float:
+    """Return the share of a run in which one call after the other went on."""
+    return sum(max(0, min(span.end_ns, end_ns) - span.start_ns) for span in spans) / max(1, end_ns)
 
 
 def repeatable(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from sim.report.gantt import slices_by_core
-from sim.report.record import ChannelRecord, PartitionRecord, RunRecord
+from sim.report.record import ChannelRecord, DeviceRecord, PartitionRecord, RunRecord
 from sim.report.svg import clean
 from sim.report.topology import flow_order, hues
 
@@ -26,8 +26,8 @@ def timeline(record: RunRecord) -> dict[str, Any]:
 
     Returns:
         ``end`` (ns), ``quantum`` (ns), ``shown`` (ns up to which items are included) and ``lanes``: of services, with
-        ``spans`` [start, end, origin sequence] and, on a microcontroller, ``inferences`` [start, end, instructions]; of
-        channels, with ``messages`` [sequence, produced, taken, returned,
+        ``spans`` [start, end, origin sequence] (of an accelerator, its jobs) and, on a microcontroller, ``inferences``
+        [start, end, instructions]; of channels, with ``messages`` [sequence, produced, taken, returned,
         origin sequence, dropped] (-1 where there is none) and ``steps`` [t_ns, level]; of cores of the host, with
         ``names`` and ``hues`` of partitions and ``slices`` [start, end, index of the partition]. ``marks`` are
         [t_ns, text, whether it is a fault].
@@ -40,6 +40,8 @@ def timeline(record: RunRecord) -> dict[str, Any]:
         hue = colours[name]
         if name in record.partitions:
             lanes += _services(name, record.partitions[name], hue, shown_ns)
+        elif name in record.devices:
+            lanes += _jobs(name, record.devices[name], hue, shown_ns)
         for channel, one in record.channels.items():
             if one.source.partition(".")[0] == name:
                 lanes.append(_channel(channel, one, hue, shown_ns))
@@ -91,6 +93,14 @@ def _services(name: str, partition: PartitionRecord, hue: int, shown_ns: int) ->
         made = [[one.start_ns, one.end_ns, one.instructions] for one in partition.mcu.inferences]
         lanes[0]["inferences"] = sorted(one for one in made if one[0] <= shown_ns)
     return lanes
+
+
+def _jobs(name: str, device: DeviceRecord, hue: int, shown_ns: int) -> list[dict[str, Any]]:
+    """Return a lane of an accelerator's jobs; none of another device."""
+    if device.spans is None:
+        return []
+    spans = [[span.start_ns, span.end_ns, span.sequence] for span in device.spans if span.start_ns <= shown_ns]
+    return [{"kind": "service", "group": clean(name), "name": "jobs", "hue": hue, "spans": sorted(spans)}]
 
 
 def _channel(name: str, channel: ChannelRecord, hue: int, shown_ns: int) -> dict[str, Any]:

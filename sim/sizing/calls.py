@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from sim.report.record import ChannelRecord, MessageRecord
 from sim.sizing.ports import Ports
@@ -39,7 +40,7 @@ class Call:
         origin: number and time of the sensor's sample that it worked on.
         until_ns: what it sends, it sends before this time.
         sent: when it sent into each ring.
-        waited: it had to wait for room in an output.
+        full: rings in which it had to wait for room.
     """
 
     inputs: list[Input]
@@ -47,7 +48,13 @@ class Call:
     origin: tuple[int | None, int | None]
     until_ns: int
     sent: dict[str, int] = field(default_factory=dict)
-    waited: bool = False
+    full: set[str] = field(default_factory=set)
+
+    @property
+    def in_time(self) -> set[str]:
+        """Rings into which it sent before it had to wait for room in another."""
+        waited_ns = min((self.sent[ring] for ring in self.full), default=1 << 63)
+        return {ring for ring, sent_ns in self.sent.items() if sent_ns < waited_ns}
 
     @property
     def taken_ns(self) -> int:
@@ -113,7 +120,7 @@ def _requiring(required: Sequence[Taken]) -> Iterator[Call]:
     first, others = required[0], required[1:]
     for given, message in zip(first.inputs, first.messages, strict=True):
         end_ns = message.returned_ns
-        if end_ns is None:
+        if end_ns is None or end_ns < given.taken_ns:  # a guest may claim any time that has been
             continue
         inputs = [given]
         for ring in others:
@@ -136,7 +143,7 @@ def _sampling(sampled: Sequence[Taken]) -> Iterator[Call]:
             groups[-1].append(given)
         else:
             groups.append([given])
-    for group, following in zip(groups, [*groups[1:], None], strict=True):
+    for group, following in zip_longest(groups, groups[1:]):
         until_ns = following[0].taken_ns if following else 1 << 63
         yield Call(group, group[-1].taken_ns, (None, None), until_ns)
 
@@ -168,12 +175,10 @@ def add_sent(calls: Sequence[Call], ring: str, channel: ChannelRecord, rung: Seq
         if call.origin == (None, None):
             call.end_ns = max(call.end_ns, times[index])
         freed_ns = sent[index - channel.depth].returned_ns if index >= channel.depth else None
-        if (
-            channel.overflow == "block"
-            and freed_ns is not None
-            and -(-freed_ns // quantum_ns) * quantum_ns > call.began_ns
-        ):
-            call.waited |= bisect_right(rung, times[index]) > bisect_right(rung, call.began_ns)
+        freed_late = freed_ns is not None and -(-freed_ns // quantum_ns) * quantum_ns > call.began_ns
+        was_rung = bisect_right(rung, times[index]) > bisect_right(rung, call.began_ns)
+        if channel.overflow == "block" and freed_late and was_rung:
+            call.full.add(ring)
 
 
 def refused(message: MessageRecord) -> bool:

@@ -41,8 +41,9 @@ def measure(scenario: Scenario, record: RunRecord) -> Timing:
         name = f"{partition}.{service}"
         measured = _timing(own, ports[partition, service], record.channels, clock)
         node = [call for (other, _), each in calls.items() if other == partition for call in each]
+        node.sort(key=lambda call: call.taken_ns)
         takes = _takes([each for (other, _), each in ports.items() if other == partition], record)
-        services[name] = replace(measured, wake_ns=_wake_ns(own, clock, node), gap_ns=_gap_ns(own, clock, takes))
+        services[name] = replace(measured, wake_ns=_wake_ns(own, clock, node), gap_ns=_gap_ns(own, clock, node, takes))
         notes += _remarks(name, services[name], ports[partition, service], record)
     if any(fault.injected_ns is not None for fault in record.faults.values()):
         notes.append("faults struck in the measured run: calls under them may have taken longer than they would")
@@ -113,32 +114,51 @@ def _timing(
         for index, call in enumerate(calls):
             if id(call) in lost:
                 times[index] = (*times[index][:column], usual, *times[index][column + 1 :])
-    times = _without_waiting(times, [call.waited for call in calls])
-    waited = sum(call.waited for call in calls)
+    in_time = [[ring in call.in_time for ring in ports.outputs] if call.full else None for call in calls]
+    times = _without_waiting(times, in_time)
+    waited = sum(bool(call.full) for call in calls)
     kept = _thinned(times)
     hold, offsets = tuple(each[0] for each in kept), tuple(each[1:] for each in kept)
     return ServiceTiming(ports.outputs, hold, offsets, counted=len(calls), waited=waited)
 
 
-def _without_waiting(times: Sequence[tuple[int, ...]], waited: Sequence[bool]) -> list[tuple[int, ...]]:
+def _without_waiting(
+    times: Sequence[tuple[int, ...]], in_time: Sequence[Sequence[bool] | None]
+) -> list[tuple[int, ...]]:
     """Give calls that waited for room the times of the call before that did not and sent the same, else of one after.
 
-    The first calls of a run find their rings empty, so there is hardly ever none; then they keep their own.
+    What such a call sent before it had to wait tells by how much it was slower or faster than that one. The first calls
+    of a run find their rings empty, so there is hardly ever none to compare with; then calls keep their own times.
+
+    Parameters:
+        times: hold time and offsets of each call.
+        in_time: of each call that waited, which offsets are its own; None for one that did not wait.
     """
 
     def pattern(each: tuple[int, ...]) -> tuple[bool, ...]:
         return tuple(offset == NOT_SENT for offset in each[1:])
 
     known: dict[tuple[bool, ...], tuple[int, ...]] = {}
-    for each, late in zip(reversed(times), reversed(waited), strict=True):
-        if not late:
+    for each, own in zip(reversed(times), reversed(in_time), strict=True):
+        if own is None:
             known[pattern(each)] = each
     result = []
-    for each, late in zip(times, waited, strict=True):
-        if not late:
+    for each, own in zip(times, in_time, strict=True):
+        if own is None:
             known[pattern(each)] = each
-        result.append(known.get(pattern(each), each) if late else each)
+        like = known.get(pattern(each))
+        result.append(each if own is None or like is None else _shifted(like, each, [False, *own]))
     return result
+
+
+def _shifted(like: tuple[int, ...], each: tuple[int, ...], own: Sequence[bool]) -> tuple[int, ...]:
+    """Return the times of a call in which those that are its own stand, and others are moved as the last of these."""
+    last = max((column for column, is_own in enumerate(own) if is_own), key=lambda column: each[column], default=None)
+    later_ns = 0 if last is None else each[last] - like[last]
+    return tuple(
+        each[column] if is_own or each[column] == NOT_SENT else max(0, like[column] + later_ns)
+        for column, is_own in enumerate(own)
+    )
 
 
 def _wake_ns(calls: Sequence[Call], clock: ExecutionClock, node: Sequence[Call]) -> int:
@@ -155,21 +175,27 @@ def _wake_ns(calls: Sequence[Call], clock: ExecutionClock, node: Sequence[Call])
     return _median(samples)
 
 
-def _gap_ns(calls: Sequence[Call], clock: ExecutionClock, takes: Sequence[Input]) -> int:
-    """Return the median of the time from the end of a call to taking a tensor that was there already.
+def _gap_ns(calls: Sequence[Call], clock: ExecutionClock, node: Sequence[Call], takes: Sequence[Input]) -> int:
+    """Return the median of the time from the end of a call to the next one, whose inputs are there already.
+
+    Where no call follows so closely, it is that to taking a sampled tensor that is there.
 
     Parameters:
         calls: of the service whose calls end.
         clock: of its partition.
-        takes: whatever services of the partition took, in the order of time.
+        node: calls of all services of the partition, in the order of time.
+        takes: whatever these took, in the order of time.
     """
-    times = [take.taken_ns for take in takes]
-    samples = []
+    begins, times = [call.taken_ns for call in node], [take.taken_ns for take in takes]
+    following, sampled = [], []
     for call in calls:
+        index = bisect_right(begins, call.end_ns)
+        if index < len(node) and not any(each.late_for(call.end_ns) for each in node[index].inputs):
+            following.append(clock.between(call.end_ns, begins[index]))
         index = bisect_right(times, call.end_ns)
         if index < len(takes) and not takes[index].late_for(call.end_ns):
-            samples.append(clock.between(call.end_ns, times[index]))
-    return _median(samples)
+            sampled.append(clock.between(call.end_ns, times[index]))
+    return _median(following or sampled)
 
 
 def _remarks(name: str, timing: ServiceTiming, ports: Ports, record: RunRecord) -> list[str]:
@@ -194,10 +220,12 @@ def _thinned(times: Sequence[tuple[int, ...]]) -> Sequence[tuple[int, ...]]:
 
 
 def _opened(scenario: Scenario, legs: Sequence[Leg], record: RunRecord) -> dict[str, int]:
-    """Return when each ring could first be sent into by its device; 0 where the first sample went at once."""
+    """Return when each ring could first be sent into by its sensor; 0 where the first sample went at once."""
+    answering = {channel.target.node for channel in scenario.channels.values()}  # accelerators send when they are fed
+    sensors = scenario.devices.keys() - answering
     opened = {}
     for leg in legs:
-        if leg.source.participant not in scenario.devices:
+        if leg.source.participant not in sensors:
             continue
         first = next((each for each in record.channels[leg.name].messages if not refused(each)), None)
         opened[leg.name] = 0

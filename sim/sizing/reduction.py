@@ -13,12 +13,13 @@ from machines.native.link_timing import KINDS, LinkTiming
 from sim.host.ends import channel_ends
 from sim.host.legs import Leg, has_link, legs_of, link_name
 from sim.host.scheduler import Policy, make_policy
+from sim.report.distribution import percentile
 from sim.scenario.model import LinuxPartition, McuPartition, Scenario
 from sim.scenario.units import NS_PER_S
 from sim.sizing.errors import SizingError
 from sim.sizing.paths import paths_of
-from sim.sizing.plan import Calls, Device, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
-from sim.sizing.ports import ports_of
+from sim.sizing.plan import Accelerator, Calls, Device, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
+from sim.sizing.ports import Ports, ports_of
 from sim.sizing.timing import ServiceTiming, Timing
 
 
@@ -55,6 +56,10 @@ def left_out(scenario: Scenario) -> tuple[str, ...]:
         for name, guest in scenario.linux_guests.items()
         if guest.boot is not None
     ]
+    for name, partition in scenario.microcontrollers.items():
+        fed = [service for service in partition.service_names if scenario.inputs_of(name, service)]
+        if not fed:
+            notes.append(f"{name} takes nothing: what it sends by its timer is left out")
     if scenario.faults:
         notes.append(f"faults of the scenario are left out: {', '.join(scenario.faults)}")
     return tuple(notes)
@@ -86,14 +91,18 @@ def _ring(scenario: Scenario, leg: Leg, timing: Timing) -> Ring:
 
 def _node(scenario: Scenario, legs: Sequence[Leg], name: str, timing: Timing, policed: bool) -> Node:
     partition = scenario.partitions[name]
-    timed = {service: _timed(timing, f"{name}.{service}") for service in partition.service_names}
-    wakes = sorted(each.wake_ns for each in timed.values())
-    services = tuple(
-        _service(scenario, legs, name, service, each, isinstance(partition, McuPartition))
-        for service, each in timed.items()
-    )
+    keeps = isinstance(partition, McuPartition)
+    services, wakes = [], []
+    for service in partition.service_names:
+        ports = ports_of(scenario, legs, name, service)
+        if not ports.required and not ports.sampled:
+            continue  # nothing ever calls it
+        timed = _timed(timing, f"{name}.{service}")
+        calls = _calls(f"{name}.{service}", ports, timed)
+        services.append(Service(service, ports.required, ports.sampled, ports.outputs, calls, timed.gap_ns, keeps))
+        wakes.append(timed.wake_ns)
     scheduled = policed and isinstance(partition, LinuxPartition)
-    return Node(name, services, wakes[(len(wakes) - 1) // 2], scheduled)
+    return Node(name, tuple(services), percentile(wakes, 50) or 0, scheduled)
 
 
 def _timed(timing: Timing, name: str) -> ServiceTiming:
@@ -105,17 +114,14 @@ def _timed(timing: Timing, name: str) -> ServiceTiming:
     return found
 
 
-def _service(
-    scenario: Scenario, legs: Sequence[Leg], partition: str, name: str, timed: ServiceTiming, keeps: bool
-) -> Service:
-    ports = ports_of(scenario, legs, partition, name)
+def _calls(name: str, ports: Ports, timed: ServiceTiming) -> Calls:
+    """Return the times of a service with columns in the order of its outputs."""
     unknown = [ring for ring in ports.outputs if ring not in timed.outputs]
     if unknown:
-        raise SizingError(f"{partition}.{name} was measured without output {unknown[0]}; run the scenario anew")
+        raise SizingError(f"{name} was measured without output {unknown[0]}; run the scenario anew")
     columns = [timed.outputs.index(ring) for ring in ports.outputs]
     offsets = np.array(timed.offsets_ns, np.int64).reshape(len(timed.hold_ns), len(timed.outputs))
-    calls = Calls(np.array(timed.hold_ns, np.int64), np.ascontiguousarray(offsets[:, columns]))
-    return Service(name, ports.required, ports.sampled, ports.outputs, calls, timed.gap_ns, keeps)
+    return Calls(np.array(timed.hold_ns, np.int64), np.ascontiguousarray(offsets[:, columns]))
 
 
 # -- devices -----------------------------------------------------------------------------------------------------------
@@ -123,8 +129,9 @@ def _service(
 
 def _camera(scenario: Scenario, name: str, device: Any, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Device:
     rate = Fraction(device.rate_fps).limit_denominator(1001)  # as machines.native.camera
-    jitter_ns, count = device.jitter_ns, device.count
-    return Sensor(name, NS_PER_S / rate, outputs, jitter_ns, scenario.seed, count, camera=True)
+    own = getattr(device, "seed", None)
+    seed = scenario.seed if own is None else own
+    return Sensor(name, NS_PER_S / rate, outputs, device.jitter_ns, seed, device.count, camera=True)
 
 
 def _recording(scenario: Scenario, name: str, device: Any, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Device:
@@ -135,7 +142,14 @@ def _sink(scenario: Scenario, name: str, device: Any, inputs: tuple[str, ...], o
     return Sink(name, inputs)
 
 
+def _accelerator(
+    scenario: Scenario, name: str, device: Any, inputs: tuple[str, ...], outputs: tuple[str, ...]
+) -> Device:
+    return Accelerator(name, inputs, outputs, device.job.total_ns)
+
+
 MODELLED: Mapping[str, Callable[[Scenario, str, Any, tuple[str, ...], tuple[str, ...]], Device]] = {
+    "accelerator": _accelerator,
     "camera": _camera,
     "display": _sink,
     "recording": _recording,

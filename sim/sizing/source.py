@@ -47,7 +47,7 @@ def _declared(scenario: Scenario, legs: Sequence[Leg]) -> dict[str, ServiceTimin
     found = {}
     for partition, service in services_of(scenario):
         described = scenario.partitions[partition].services.get(service)
-        time_ns = getattr(described, "time_ns", None)
+        time_ns = described.time_ns if described is not None else None  # `firmware` of a user's own declares none
         if time_ns is not None:
             outputs = ports_of(scenario, legs, partition, service).outputs
             calls = (time_ns,), ((time_ns,) * len(outputs),)

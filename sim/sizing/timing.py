@@ -69,7 +69,7 @@ class Timing:
     Attributes:
         scenario: its name.
         services: by `PARTITION.SERVICE`.
-        opened_ns: of each ring that a device sends into: when it first could.
+        opened_ns: of each ring that a sensor sends into: when it first could.
         arrivals: of each ring; empty where nothing was measured.
         notes: for the reader.
         origin: where it comes from, in words: `measured in runs/ivi_camera-3`. Not part of the file.
@@ -141,7 +141,7 @@ def read(folder: Path) -> Timing:
     file = folder / FILE
     try:
         text = file.read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         what = f"has no {FILE}" if folder.is_dir() else "is no folder"
         raise SizingError(f"{folder} {what}; name the folder of a `sim run` in virtual time") from None
     except UnicodeDecodeError:

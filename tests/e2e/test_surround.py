@@ -36,7 +36,7 @@ def test_every_view_is_a_job_and_every_set_an_answer(surround: Finished) -> None
 
 def test_twelve_jobs_take_twelve_times_as_long_as_one(surround: Finished) -> None:
     """The last grid of a set is there twelve jobs after the first view, at a boundary."""
-    job_ms = float(surround.figures["devices"]["npu"]["description"].split(" in ")[1].split(" ms")[0])
+    job_ms = float(surround.figures["devices"]["npu"]["description"].split(", ")[1].split(" ms")[0])
     lines = [line.split() for line in (surround.folder / "trace.log").read_text().splitlines()]
     views = [int(line[4]) for line in lines if line[1:3] == ["tensor", "views_0"]]
     grids = [int(line[4]) for line in lines if line[1:3] == ["tensor", "grids"]]

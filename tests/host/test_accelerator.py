@@ -17,8 +17,10 @@ from machines.native.accelerator import AcceleratorDevice
 from machines.participant import NEVER_NS
 from sim.host.conclusion import conclude_devices
 from sim.host.devices import make_device
-from sim.report.record import DeviceRecord, RunRecord
+from sim.report.perfetto import trace
+from sim.report.record import DeviceRecord, RunRecord, Span
 from sim.report.result import result
+from sim.report.timeline import timeline
 from sim.scenario.devices import Accelerator
 from virtio_shm import Consumer, Layout, Producer, TensorSpec
 
@@ -107,7 +109,7 @@ def test_a_result_comes_at_the_first_boundary_after_the_job_with_the_origin_of_i
     assert bench.taken() == []
     assert bench.act(3 * MS)
     assert bench.taken() == [(5, 10, 3 * MS)]
-    assert (bench.device.jobs, bench.device.busy_ns) == (1, 2_300_000)
+    assert bench.device.jobs == [(400_000, 2_700_000, 5)]
     assert bench.device.wake_ns == NEVER_NS
 
 
@@ -167,7 +169,7 @@ def test_a_full_channel_that_blocks_holds_the_result_and_the_device() -> None:
     for value in range(5, 7):
         bench.send(value, 1 * MS)
     bench.act(2 * MS)
-    assert bench.device.jobs == 5  # the fifth result waits for one of four slots
+    assert len(bench.device.jobs) == 5  # the fifth result waits for one of four slots
     assert bench.device.wake_ns == NEVER_NS
     bench.now_ns = 2 * MS
     assert [value for value, _, _ in bench.taken()] == [1, 2, 3, 4]
@@ -213,7 +215,7 @@ def test_while_it_stands_still_nothing_begins() -> None:
     bench.device.idle(True)
     bench.send(3, 0)
     bench.act(1 * MS)
-    assert bench.device.jobs == 0
+    assert not bench.device.jobs
     bench.device.idle(False)
     bench.act(2 * MS)
     assert bench.taken() == [(3, 6, 2 * MS)]
@@ -328,3 +330,17 @@ def test_a_scenario_s_accelerator_has_the_time_of_its_profile_and_the_outputs_of
     with pytest.raises(ValueError, match="one of plate, sides"):
         device.attach(2, Producer(region.view, layout, overflow="block", clock=device.clock), "output")
     assert isinstance(device, AcceleratorDevice) and device.job_ns == described.job.total_ns
+
+
+def test_the_timeline_and_the_trace_show_its_jobs() -> None:
+    record = RunRecord("x", virtual_time_ns=10 * MS)
+    spans = [Span("job", 1 * MS, 2 * MS, 7), Span("job", 9 * MS, 12 * MS, 8)]
+    record.devices = {"npu": DeviceRecord("accelerator", "small", 2, spans=spans), "eye": DeviceRecord("camera")}
+    (lane,) = timeline(record)["lanes"]
+    assert (lane["group"], lane["name"], lane["spans"]) == ("npu", "jobs", [[1 * MS, 2 * MS, 7], [9 * MS, 12 * MS, 8]])
+    slices = [event for event in trace(record)["traceEvents"] if event["ph"] == "X"]
+    assert [(event["name"], event["ts"], event["dur"]) for event in slices] == [
+        ("job", 1000, 1000),
+        ("job", 9000, 3000),
+    ]
+    assert result(record)["devices"]["npu"]["busy_share"] == 0.2

@@ -58,7 +58,7 @@ def test_its_time_is_that_of_its_profile_and_its_ports_are_those_of_its_model(tm
     device = _accelerator(load(_written(tmp_path)))
     assert list(device.ports()) == ["input", "plate", "sides"]
     assert device.job.total_ns > 300_000
-    assert device.summary == f"coral_edge_tpu, plates_int8.tflite in {device.job.total_ns / 1e6:.3f} ms"
+    assert device.summary == f"coral_edge_tpu, {device.job.total_ns / 1e6:.3f} ms, plates_int8.tflite"
     slower = _accelerator(load(_written(tmp_path, "coral_edge_tpu", "kl530")))
     assert slower.job.total_ns > device.job.total_ns
 

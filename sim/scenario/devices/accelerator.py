@@ -78,8 +78,8 @@ class Accelerator(DeviceBase):
 
     @property
     def summary(self) -> str:
-        """Profile, model and time of a job."""
-        return f"{self.profile}, {self.model.path.name} in {self.job.total_ns / 1e6:.3f} ms"
+        """Profile, time of a job, and model."""
+        return f"{self.profile}, {self.job.total_ns / 1e6:.3f} ms, {self.model.path.name}"
 
     def ports(self) -> Mapping[str, Port]:
         """Return the input and the model's outputs; while the model is unusable, one each of any tensor."""

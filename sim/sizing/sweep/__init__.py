@@ -1,0 +1,1 @@
+"""Sweeps: many variants of one plan simulated, in parallel, resumably, and their results as one table."""
