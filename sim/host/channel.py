@@ -82,7 +82,9 @@ class Channel:
         self._unseen = 0
         self._missed = 0
         self._surplus = 0
-        self._ghosts: list[MessageRecord] = []
+        self._ghosts: dict[int, MessageRecord] = {}
+        """By number, tensors that came and went between two looks."""
+        self._taken_ghosts: set[int] = set()
         self._broken_epoch: int | None = None
         self.taken = False
 
@@ -234,7 +236,7 @@ class Channel:
             message = MessageRecord(self._next_sequence, at_ns, returned_ns=at_ns, dropped=refused)
             self.record.messages.append(message)
             if not refused:
-                self._ghosts.append(message)
+                self._ghosts[message.sequence] = message
             self._next_sequence += 1
         self._missed += count
         self.record.gaps += count
@@ -242,6 +244,9 @@ class Channel:
     def _moved(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         """Note that a tensor was taken, given back or withdrawn."""
         message = self._live.get(event.sequence)
+        if message is None and event.sequence in self._ghosts and event.kind != "revoked":
+            self._taken_ghosts.add(event.sequence)
+            return
         self._must(message is not None, f"a receipt for tensor {event.sequence}, which is not there")
         assert message is not None
         if event.kind == "revoked":  # an older one may yet be taken: one that its consumer claimed ahead of its time
@@ -300,7 +305,8 @@ class Channel:
         dropped = max(0, min(unseen, MOST_MISSED - self._missed))
         if self.record.overflow == "drop_oldest":
             waiting = (message for message in self._live.values() if message.taken_ns is None)
-            for message in [*self._ghosts, *waiting][:dropped]:
+            ghosts = (message for number, message in self._ghosts.items() if number not in self._taken_ghosts)
+            for message in [*ghosts, *waiting][:dropped]:
                 message.dropped = True
         else:
             self._miss(dropped, self.record.messages[-1].produced_ns if self.record.messages else 0)

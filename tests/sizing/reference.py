@@ -97,13 +97,6 @@ class Opener:
         self.wake_ns = NEVER_NS
 
 
-class Unwatched(Channel):
-    """A channel from a partition to itself: what comes and goes within a quantum the host cannot see."""
-
-    def observe(self, now_ns: int, trace: Trace, actor: str) -> None:
-        """See nothing."""
-
-
 @dataclass
 class World:
     """What a run leaves.
@@ -144,8 +137,7 @@ class World:
             self._agree(name)
             ends = End(ring.source, self._ends[name, True]), End(ring.target, self._ends[name, False])
             record = ChannelRecord("a", "b", "uint8", (ring.payload_bytes,), ring.depth, ring.overflow, 0)
-            kind = Unwatched if ring.source == ring.target else Channel
-            self.channels[name] = kind(name, self._regions[name], ring.layout, *ends, record)
+            self.channels[name] = Channel(name, self._regions[name], ring.layout, *ends, record)
             if ring.open_ns:
                 self.openers.append(Opener(ring, self._ends[name, True], self))
 
