@@ -85,6 +85,9 @@ class Channel:
         self._ghosts: dict[int, MessageRecord] = {}
         """By number, tensors that came and went between two looks."""
         self._taken_ghosts: set[int] = set()
+        self._in_slot: dict[int, MessageRecord] = {}
+        self._replaced_ns: dict[int, int] = {}
+        """By number, when the slot of a tensor got another one."""
         self._broken_epoch: int | None = None
         self.taken = False
 
@@ -181,6 +184,8 @@ class Channel:
             message.dropped = message.taken_ns is None
             message.returned_ns = now_ns
         self._live.clear()
+        self._in_slot.clear()
+        self._replaced_ns.clear()
         self._passed = -1
         self._may_begin_anew = True
 
@@ -210,6 +215,10 @@ class Channel:
         )
         self.record.messages.append(message)
         self._live[event.sequence] = message
+        before = self._in_slot.get(event.slot)
+        if before is not None and before.sequence in self._live:
+            self._replaced_ns[before.sequence] = event.produced_ns
+        self._in_slot[event.slot] = message
         shape = "x".join(map(str, event.shape))
         stamps = (event.sequence, event.produced_ns, event.origin_sequence, event.origin_ns)
         trace.add(now_ns, "tensor", self.name, *stamps, event.dtype, shape, digest)
@@ -263,6 +272,7 @@ class Channel:
             trace.add(now_ns, "returned", self.name, event.sequence, event.taken_ns, event.returned_ns)
             message.returned_ns = event.returned_ns
             del self._live[event.sequence]
+            self._replaced_ns.pop(event.sequence, None)
 
     def _withdraw_passed(self, now_ns: int, trace: Trace) -> None:
         """Withdraw what was not taken before a newer one was: a ring is first in, first out."""
@@ -277,7 +287,10 @@ class Channel:
         del self._live[message.sequence]
 
     def _withdrawn_ns(self, message: MessageRecord) -> int:
-        """Return when a tensor was withdrawn: as the one came that needed its slot, a whole ring later."""
+        """Return when a tensor was withdrawn: as the one came that got its slot; unseen, a whole ring later."""
+        replaced_ns = self._replaced_ns.pop(message.sequence, None)
+        if replaced_ns is not None:
+            return replaced_ns
         messages = self.record.messages
         replacing = min(len(messages) - 1, messages.index(message) + self.layout.depth)
         return messages[replacing].produced_ns

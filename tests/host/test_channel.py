@@ -156,6 +156,22 @@ def test_what_is_refused_last_counts_too() -> None:
     assert wired.channel.record.published == 10
 
 
+def test_a_tensor_is_withdrawn_when_another_one_gets_its_slot() -> None:
+    """Not a whole ring later: its consumer may hold some of the slots."""
+    wired = Wired("drop_oldest")
+    for value in range(4):
+        wired.now_ns = 10 * value + 10
+        assert wired.send(value)
+    held = wired.take()
+    wired.observe(50)
+    for value in range(4, 6):
+        wired.now_ns = 10 * value + 20
+        assert wired.send(value)
+    wired.observe(100)
+    assert held.sequence == 0
+    assert [(each.sequence, each.returned_ns) for each in wired.messages if each.dropped] == [(1, 60), (2, 70)]
+
+
 def test_a_claimed_tensor_from_the_future_may_be_taken_after_newer_ones_were_withdrawn() -> None:
     """A consumer without a core has claimed one that lies in its future, while its producer goes round the ring."""
     wired = Wired("drop_oldest", 2)

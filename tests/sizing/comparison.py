@@ -73,7 +73,8 @@ def _records(outcome: Outcome, world: World) -> Iterator[str]:
         yield from _times(f"{name} record latency", ring.latency, record.latencies_ns)
         yield from _times(f"{name} record age", ring.age, record.ages_ns)
         at_start = any(tensor.returned_ns == 0 for tensor in world.journals[name].tensors)  # in a receipt 0 is: not yet
-        if record.overflow != "drop_oldest" and not at_start:  # of one that was withdrawn the host does not know when
+        unseen_withdrawn = record.overflow == "drop_oldest" and record.gaps  # of these the host does not know when
+        if not unseen_withdrawn and not at_start:
             yield from _unlike(f"{name} record max", ring.occupancy_max, record.occupancy_max)
             mean = record.occupancy_mean(world.plan.duration_ns)
             yield from _unlike(f"{name} record mean", _mean(ring), mean)
