@@ -128,6 +128,85 @@ def check(scenarios: Annotated[list[Path], typer.Argument(help="Scenario files."
 
 @app.command()
 @_guarded
+def size(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="Such as scenarios/ivi_camera.yaml.")],
+    target: Annotated[
+        str, typer.Option(metavar="TEXT", help='What depths must achieve: "drops=0,p99(camera->display)<80ms".')
+    ] = "drops=0",
+    from_: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Folder of a run that has the execution times.")
+    ] = None,
+    set_: Assignments = None,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the scenario with the proposed depths; a new file.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report [runs/<scenario>-size-<n>].")] = None,
+    emulate: Annotated[
+        bool | None,
+        typer.Option(
+            "--emulate/--no-emulation",
+            help="Run the scenario with the proposed depths [unless it declares all its times].",
+            show_default=False,
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print size.json and nothing else.")] = False,
+) -> None:
+    """Find the least depths of rings that meet a target, what memory they take, and what breaks first."""
+    from sim.commands.run import assigned
+    from sim.commands.size import Options
+    from sim.commands.size import size as answer
+
+    try:
+        overrides = assigned(set_ or [])
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE) from None
+    raise typer.Exit(answer(Options(scenario, target, from_, overrides, write, out, emulate, json)))
+
+
+@app.command()
+@_guarded
+def sweep(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="Such as scenarios/ivi_camera.yaml.")],
+    grid: Annotated[
+        list[str] | None,
+        typer.Option("--grid", metavar="AXIS=VALUES", help="Such as cameras=1..12 or depth=2,4,8; repeatable."),
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(metavar="N", help="N points by Latin hypercube [all combinations].")
+    ] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Folder of a run that has the execution times.")
+    ] = None,
+    set_: Assignments = None,
+    path: Annotated[
+        list[str] | None, typer.Option("--path", metavar="FROM->TO", help="Measure this path as well; repeatable.")
+    ] = None,
+    duration: Annotated[str | None, typer.Option(help="Virtual time of each point, such as 10s.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random, the sample included.")] = None,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="Answers in parallel: local or ray.")] = "local",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=1024, metavar="N", help="Processes at once [one for each processor].")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; one of an interrupted sweep goes on [runs/<scenario>-sweep-<n>].")
+    ] = None,
+) -> None:
+    """Vary a scenario along axes, simulate each point by the model, and tell the best ones."""
+    from sim.commands.run import assigned
+    from sim.commands.sweep import Options, sweep_scenario
+
+    try:
+        overrides = assigned(set_ or [], duration, seed)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE) from None
+    options = Options(scenario, grid or (), sample, from_, overrides, path or (), engine, jobs, out)
+    raise typer.Exit(sweep_scenario(options))
+
+
+@app.command()
+@_guarded
 def schema() -> None:
     """Print the JSON Schema of scenarios, for editors."""
     from sim.commands.schema import print_schema

@@ -14,11 +14,12 @@ def explain(error: Exception) -> tuple[str, int] | None:
     from sim.baseline.recorded import BaselineError
     from sim.commands.console import FolderInUse
     from sim.scenario.problem import ScenarioErrors
+    from sim.sizing.errors import SizingError
     from virtio_shm.errors import LibraryError
 
     if isinstance(error, ScenarioErrors):
         return str(error), EXIT_USAGE
-    if isinstance(error, (FolderInUse, BoardError, FirmwareError, WindowError, BaselineError)):
+    if isinstance(error, (FolderInUse, BoardError, FirmwareError, WindowError, BaselineError, SizingError)):
         return f"sim: {error}", EXIT_USAGE
     if isinstance(error, (EnvironmentLacks, LibraryError)):
         return f"sim: {error}", EXIT_ENVIRONMENT

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import TypeVar
 
 from sim.host.legs import Leg, legs_of
 from sim.report.distribution import percentile
@@ -15,11 +16,13 @@ from sim.sizing.calls import Call, Input, add_sent, calls_of, refused, refused_b
 from sim.sizing.execution import ExecutionClock
 from sim.sizing.plan import NOT_SENT
 from sim.sizing.ports import Ports, ports_of, services_of
-from sim.sizing.timing import Arrivals, ServiceTiming, Timing
+from sim.sizing.timing import Arrivals, NodeTiming, ServiceTiming, Timing
+from sim.sizing.waking import bell_ns, look_ns, wakes_ns
 
 MOST_CALLS = 10_000
 """Calls of a service that are kept; of more, so many in equal distances. With three outputs they take 400 kB."""
 
+Item = TypeVar("Item")
 _BROKEN = ("hung", "failed", "restarting")
 
 
@@ -43,13 +46,15 @@ def measure(scenario: Scenario, record: RunRecord) -> Timing:
         node = [call for (other, _), each in calls.items() if other == partition for call in each]
         node.sort(key=lambda call: call.taken_ns)
         takes = _takes([each for (other, _), each in ports.items() if other == partition], record)
-        services[name] = replace(measured, wake_ns=_wake_ns(own, clock, node), gap_ns=_gap_ns(own, clock, node, takes))
+        wakes = _thinned(wakes_ns(own, clock, sorted(call.end_ns for call in node)))
+        services[name] = replace(measured, wake_ns=tuple(wakes), gap_ns=_gap_ns(own, clock, node, takes))
         notes += _remarks(name, services[name], ports[partition, service], record)
     if any(fault.injected_ns is not None for fault in record.faults.values()):
         notes.append("faults struck in the measured run: calls under them may have taken longer than they would")
     return Timing(
         scenario.name,
         services,
+        _nodes(legs, ports, calls, record),
         _opened(scenario, legs, record),
         {leg.name: _arrivals(record.channels[leg.name]) for leg in legs},
         tuple(notes),
@@ -75,6 +80,28 @@ def _complete(
         rung = [each.t_ns for each in record.doorbells if each.channel == ring and each.target == partition]
         add_sent(calls, ring, record.channels[ring], rung, record.quantum_ns)
     return calls
+
+
+def _nodes(
+    legs: Sequence[Leg],
+    ports: Mapping[tuple[str, str], Ports],
+    calls: Mapping[tuple[str, str], Sequence[Call]],
+    record: RunRecord,
+) -> dict[str, NodeTiming]:
+    """Return what is measured of partitions rather than of their services."""
+    nodes = {}
+    for partition in dict.fromkeys(name for name, _ in ports):
+        clock = ExecutionClock(record.partitions[partition].slices)
+        ends = sorted(call.end_ns for (name, _), own in calls.items() if name == partition for call in own)
+        takes = _takes([each for (name, _), each in ports.items() if name == partition], record)
+        outputs = {leg.name: record.channels[leg.name] for leg in legs if leg.source.participant == partition}
+        rung = {
+            ring: [each.t_ns for each in record.doorbells if each.channel == ring and each.source == partition]
+            for ring in outputs
+        }
+        bell = bell_ns(outputs, rung, clock, record.quantum_ns)
+        nodes[partition] = NodeTiming(look_ns(takes, clock, ends), bell)
+    return nodes
 
 
 def _takes(services: Sequence[Ports], record: RunRecord) -> list[Input]:
@@ -161,20 +188,6 @@ def _shifted(like: tuple[int, ...], each: tuple[int, ...], own: Sequence[bool]) 
     )
 
 
-def _wake_ns(calls: Sequence[Call], clock: ExecutionClock, node: Sequence[Call]) -> int:
-    """Return the median of the time from the doorbell that wakes an idle node to taking the tensor it tells of."""
-    ends = sorted(call.end_ns for call in node)
-    samples = []
-    for call in calls:
-        came = call.missing or max(call.inputs, key=lambda each: each.boundary_ns)
-        taken_ns = call.missing.taken_ns if call.missing else call.taken_ns
-        index = bisect_left(ends, taken_ns) - 1
-        idle_ns = ends[index] if index >= 0 else 0
-        if idle_ns <= came.boundary_ns <= taken_ns:
-            samples.append(clock.between(came.boundary_ns, taken_ns))
-    return _median(samples)
-
-
 def _gap_ns(calls: Sequence[Call], clock: ExecutionClock, node: Sequence[Call], takes: Sequence[Input]) -> int:
     """Return the median of the time from the end of a call to the next one, whose inputs are there already.
 
@@ -213,7 +226,7 @@ def _remarks(name: str, timing: ServiceTiming, ports: Ports, record: RunRecord) 
     return remarks
 
 
-def _thinned(times: Sequence[tuple[int, ...]]) -> Sequence[tuple[int, ...]]:
+def _thinned(times: Sequence[Item]) -> Sequence[Item]:
     if len(times) <= MOST_CALLS:
         return times
     return [times[index * len(times) // MOST_CALLS] for index in range(MOST_CALLS)]

@@ -27,7 +27,7 @@ def paths_of(scenario: Scenario, legs: Sequence[Leg], asked: Sequence[tuple[str,
     """
     found = {}
     for name, path in scenario.paths.items():
-        (way,) = _ways(scenario, path.source, path.target)
+        (way,) = ways_of(scenario, path.source, path.target)
         found[name] = Path(name, path.source.node, _rings(legs, way), path.deadline_ns)
     for source, target in asked:
         name = f"{source}->{target}"
@@ -44,10 +44,10 @@ def _asked(scenario: Scenario, source: str, target: str) -> tuple[str, ...]:
         raise SizingError(f"path {source}->{target}: '{source}' is no device that sends; {advice(begin.node, sensors)}")
     if end.node not in (nodes := [*scenario.partitions, *scenario.devices]):
         raise SizingError(f"path {source}->{target}: no partition or device '{end.node}'; {advice(end.node, nodes)}")
-    found = _ways(scenario, begin, end)
+    found = ways_of(scenario, begin, end)
     if not found:
         ends = (channel.target for channel in scenario.channels.values())
-        known = sorted({str(each) for each in ends if _ways(scenario, begin, each)})
+        known = sorted({str(each) for each in ends if ways_of(scenario, begin, each)})
         raise SizingError(f"path {source}->{target}: no samples go there; from '{source}' they arrive at {_any(known)}")
     if len(found) > 1:
         inputs = _any([str(scenario.channels[way[-1]].target) for way in found])
@@ -66,7 +66,8 @@ def _any(names: Sequence[str]) -> str:
     return " or ".join(names)
 
 
-def _ways(scenario: Scenario, source: Endpoint, target: Endpoint) -> list[tuple[str, ...]]:
+def ways_of(scenario: Scenario, source: Endpoint, target: Endpoint) -> list[tuple[str, ...]]:
+    """Return the ways from a sensor to a target, one for each channel that ends there: the channels in order."""
     ends: Ends = {name: (channel.source, channel.target) for name, channel in scenario.channels.items()}
 
     def origins(node: str, service: str) -> tuple[str, ...]:

@@ -66,16 +66,20 @@ class Calls:
         hold_ns: int64[calls]; execution time from taking the inputs to giving them back.
         offsets_ns: int64[calls, outputs]; execution time from taking the inputs to sending each output, `NOT_SENT`
             where a call sends nothing on it.
+        take_ns: int64[calls]; execution time from looking at the service to taking the inputs of a call that its node
+            was woken for; None: takes none.
     """
 
     hold_ns: NDArray[np.int64]
     offsets_ns: NDArray[np.int64]
+    take_ns: NDArray[np.int64] | None = None
 
     def scaled(self, factor: float) -> Calls:
         """Return calls that take `factor` times as long."""
         hold = np.rint(self.hold_ns * factor).astype(np.int64)
         offsets = np.where(self.offsets_ns < 0, NOT_SENT, np.rint(self.offsets_ns * factor)).astype(np.int64)
-        return Calls(hold, offsets)
+        take = None if self.take_ns is None else np.rint(self.take_ns * factor).astype(np.int64)
+        return Calls(hold, offsets, take)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ class Node:
     Attributes:
         name: of the partition.
         services: in the order in which its loop looks at them.
-        wake_ns: execution time from a doorbell to taking a tensor.
+        wake_ns: execution time from a doorbell to looking at the first service.
+        bell_ns: execution time from publishing a tensor, or giving one back, to ringing the other end.
         scheduled: the host's policy says when it executes; else always.
     """
 
@@ -118,6 +123,7 @@ class Node:
     services: tuple[Service, ...]
     wake_ns: int = 0
     scheduled: bool = False
+    bell_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ from machines.native.link_timing import KINDS, LinkTiming
 from sim.host.ends import channel_ends
 from sim.host.legs import Leg, has_link, legs_of, link_name
 from sim.host.scheduler import Policy, make_policy
-from sim.report.distribution import percentile
 from sim.scenario.model import LinuxPartition, McuPartition, Scenario
 from sim.scenario.units import NS_PER_S
+from sim.sizing.bounds.supply import supplies_of
 from sim.sizing.errors import SizingError
 from sim.sizing.paths import paths_of
 from sim.sizing.plan import Accelerator, Calls, Device, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
 from sim.sizing.ports import Ports, ports_of
-from sim.sizing.timing import ServiceTiming, Timing
+from sim.sizing.timing import NodeTiming, ServiceTiming, Timing
 
 
 def plan_of(scenario: Scenario, timing: Timing, paths: Sequence[tuple[str, str]] = ()) -> Plan:
@@ -46,6 +46,7 @@ def plan_of(scenario: Scenario, timing: Timing, paths: Sequence[tuple[str, str]]
         devices=(*(_device(scenario, name) for name in scenario.devices), *_links(scenario, legs)),
         paths=paths_of(scenario, legs, paths),
         policy=policy,
+        supplies={} if policy is None else supplies_of(scenario),
     )
 
 
@@ -92,17 +93,17 @@ def _ring(scenario: Scenario, leg: Leg, timing: Timing) -> Ring:
 def _node(scenario: Scenario, legs: Sequence[Leg], name: str, timing: Timing, policed: bool) -> Node:
     partition = scenario.partitions[name]
     keeps = isinstance(partition, McuPartition)
-    services, wakes = [], []
+    own = timing.nodes.get(name, NodeTiming())
+    services = []
     for service in partition.service_names:
         ports = ports_of(scenario, legs, name, service)
         if not ports.required and not ports.sampled:
             continue  # nothing ever calls it
         timed = _timed(timing, f"{name}.{service}")
-        calls = _calls(f"{name}.{service}", ports, timed)
+        calls = _calls(f"{name}.{service}", ports, timed, own.look_ns)
         services.append(Service(service, ports.required, ports.sampled, ports.outputs, calls, timed.gap_ns, keeps))
-        wakes.append(timed.wake_ns)
     scheduled = policed and isinstance(partition, LinuxPartition)
-    return Node(name, tuple(services), percentile(wakes, 50) or 0, scheduled)
+    return Node(name, tuple(services), own.look_ns, scheduled, own.bell_ns)
 
 
 def _timed(timing: Timing, name: str) -> ServiceTiming:
@@ -114,14 +115,22 @@ def _timed(timing: Timing, name: str) -> ServiceTiming:
     return found
 
 
-def _calls(name: str, ports: Ports, timed: ServiceTiming) -> Calls:
-    """Return the times of a service with columns in the order of its outputs."""
+def _calls(name: str, ports: Ports, timed: ServiceTiming, look_ns: int) -> Calls:
+    """Return the times of a service with columns in the order of its outputs.
+
+    Parameters:
+        name: of the service, for messages.
+        ports: its rings.
+        timed: its times.
+        look_ns: from a doorbell to looking at the partition's first service.
+    """
     unknown = [ring for ring in ports.outputs if ring not in timed.outputs]
     if unknown:
         raise SizingError(f"{name} was measured without output {unknown[0]}; run the scenario anew")
     columns = [timed.outputs.index(ring) for ring in ports.outputs]
     offsets = np.array(timed.offsets_ns, np.int64).reshape(len(timed.hold_ns), len(timed.outputs))
-    return Calls(np.array(timed.hold_ns, np.int64), np.ascontiguousarray(offsets[:, columns]))
+    take = np.maximum(np.array(timed.wake_ns, np.int64) - look_ns, 0) if timed.wake_ns else None
+    return Calls(np.array(timed.hold_ns, np.int64), np.ascontiguousarray(offsets[:, columns]), take)
 
 
 # -- devices -----------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class ServiceTiming:
         outputs: rings that it sends into.
         hold_ns: of each call, from taking its inputs to giving them back, without waiting for room in an output.
         offsets_ns: of each call, from taking its inputs to sending each output; -1 where it sends nothing.
-        wake_ns: from a doorbell to taking a tensor (median).
+        wake_ns: of each call, from the doorbell that woke its partition to taking its inputs; empty: no time.
         gap_ns: from the end of a call to taking inputs that are there already (median).
         source: `measured` in a run, or `declared` in the scenario.
         counted: calls that were measured; more than are kept where there were very many.
@@ -39,11 +39,24 @@ class ServiceTiming:
     outputs: tuple[str, ...]
     hold_ns: tuple[int, ...]
     offsets_ns: tuple[tuple[int, ...], ...]
-    wake_ns: int = 0
+    wake_ns: tuple[int, ...] = ()
     gap_ns: int = 0
     source: str = "measured"
     counted: int = 0
     waited: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTiming:
+    """Of a partition, whatever runs on it.
+
+    Attributes:
+        look_ns: from a doorbell to looking at the first service.
+        bell_ns: from publishing a tensor to ringing its consumer.
+    """
+
+    look_ns: int = 0
+    bell_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,7 @@ class Timing:
     Attributes:
         scenario: its name.
         services: by `PARTITION.SERVICE`.
+        nodes: by partition; what is missing takes no time.
         opened_ns: of each ring that a sensor sends into: when it first could.
         arrivals: of each ring; empty where nothing was measured.
         notes: for the reader.
@@ -77,6 +91,7 @@ class Timing:
 
     scenario: str
     services: Mapping[str, ServiceTiming]
+    nodes: Mapping[str, NodeTiming] = field(default_factory=dict)
     opened_ns: Mapping[str, int] = field(default_factory=dict)
     arrivals: Mapping[str, Arrivals] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -93,6 +108,7 @@ class Timing:
             _MARK: VERSION,
             "scenario": self.scenario,
             "services": services,
+            "nodes": {name: {"look_ns": each.look_ns, "bell_ns": each.bell_ns} for name, each in self.nodes.items()},
             "opened_ns": dict(self.opened_ns),
             "arrivals": arrivals,
             "notes": list(self.notes),
@@ -157,8 +173,8 @@ def _service_data(service: ServiceTiming) -> dict[str, Any]:
         "source": service.source,
         "counted": service.counted,
         "waited": service.waited,
-        "wake_ns": service.wake_ns,
         "gap_ns": service.gap_ns,
+        "wake_ns": list(service.wake_ns),
         "hold_ns": list(service.hold_ns),
         "offsets_ns": columns,
     }
@@ -210,8 +226,9 @@ class _Reading:
             raise SizingError(f"{self._name}: not written by `sim run`; name the folder of a run")
         if data[_MARK] != VERSION or type(data[_MARK]) is not int:
             raise SizingError(f"{self._name}: version {data[_MARK]!r}, this simulator reads {VERSION}; run it anew")
-        found = self._keys(data, "it", (_MARK, "scenario", "services", "opened_ns", "arrivals", "notes"))
+        found = self._keys(data, "it", (_MARK, "scenario", "services", "nodes", "opened_ns", "arrivals", "notes"))
         services = self._mapping(found["services"], "services")
+        nodes = self._mapping(found["nodes"], "nodes")
         opened = self._mapping(found["opened_ns"], "opened_ns")
         arrivals = self._mapping(found["arrivals"], "arrivals")
         if not isinstance(found["notes"], list):
@@ -219,6 +236,7 @@ class _Reading:
         return Timing(
             self._text(found["scenario"], "scenario"),
             {name: self._service(each, f"services.{name}") for name, each in services.items()},
+            {name: self._node(each, f"nodes.{name}") for name, each in nodes.items()},
             {ring: self._number(each, f"opened_ns.{ring}") for ring, each in opened.items()},
             {ring: self._arrivals(each, f"arrivals.{ring}") for ring, each in arrivals.items()},
             tuple(self._text(note, "a note") for note in found["notes"]),
@@ -228,6 +246,9 @@ class _Reading:
         keys = ("source", "counted", "waited", "wake_ns", "gap_ns", "hold_ns", "offsets_ns")
         found = self._keys(value, where, keys)
         hold = self._numbers(found["hold_ns"], f"{where}.hold_ns")
+        wake = self._numbers(found["wake_ns"], f"{where}.wake_ns")
+        if wake and len(wake) != len(hold):
+            raise self._fail(f"{where}.wake_ns", f"of {len(hold)} calls")
         columns = {}
         for ring, each in self._mapping(found["offsets_ns"], f"{where}.offsets_ns").items():
             columns[ring] = self._numbers(each, f"{where}.offsets_ns.{ring}", -1)
@@ -239,12 +260,17 @@ class _Reading:
             tuple(columns),
             hold,
             tuple(zip(*columns.values(), strict=True)) if columns else ((),) * len(hold),
-            self._number(found["wake_ns"], f"{where}.wake_ns"),
+            wake,
             self._number(found["gap_ns"], f"{where}.gap_ns"),
             found["source"],
             self._number(found["counted"], f"{where}.counted"),
             self._number(found["waited"], f"{where}.waited"),
         )
+
+    def _node(self, value: Any, where: str) -> NodeTiming:
+        keys = ("look_ns", "bell_ns")
+        found = self._keys(value, where, keys)
+        return NodeTiming(*(self._number(found[key], f"{where}.{key}") for key in keys))
 
     def _arrivals(self, value: Any, where: str) -> Arrivals:
         found = self._keys(value, where, ("count", "interval_ns"))

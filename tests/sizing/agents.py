@@ -30,6 +30,16 @@ class _TimedOutput(channels.Output):
         return super().send(tensor, origin)
 
 
+class _TimedInput(channels.Input):
+    """A required input; a service that was woken needs a while until it takes what is there."""
+
+    service: _TimedService
+
+    def take(self) -> Frame | None:
+        self.service.get_to()
+        return super().take()
+
+
 class _TimedService(runtime.Service):
     """A service whose calls take as long as a plan says."""
 
@@ -37,6 +47,11 @@ class _TimedService(runtime.Service):
     plan: Service
     arrays: Sequence[Any]
     _elapsed_ns = 0
+    _is_first = True
+
+    def step(self) -> bool:
+        self._is_first = True
+        return super().step()
 
     @property
     def inputs(self) -> list[channels.Input]:
@@ -51,6 +66,15 @@ class _TimedService(runtime.Service):
     def offsets_ns(self) -> Any:
         return self.plan.calls.offsets_ns[self._row].tolist()
 
+    def get_to(self) -> None:
+        """Before the first one is taken, execute what it takes to get there, if all are there."""
+        missing, is_first, self._is_first = self._needed[len(self._frames) :], self._is_first, False
+        if not (is_first and self.guest.has_slept):
+            return
+        if all(end._any_end.journal.has(self.guest.clock()) for end in missing):
+            take_ns = self.plan.calls.take_ns
+            self.guest.spend(0 if take_ns is None else int(take_ns[self._row]))
+
     def reach(self, offset_ns: int) -> None:
         """Execute up to this time of the call."""
         self.guest.spend(max(0, offset_ns - self._elapsed_ns))
@@ -59,6 +83,7 @@ class _TimedService(runtime.Service):
     def called(self, *inputs: Any) -> Any:
         """Return a tensor for every output that this call sends on."""
         self._elapsed_ns = 0
+        self.guest.has_slept = False
         self.guest.spend(0)
         sends = [offset != NOT_SENT for offset in self.offsets_ns]
         return tuple(array if sent else None for array, sent in zip(self.arrays, sends, strict=True)) or None
@@ -132,13 +157,15 @@ class Agent(Guest):
         super().__init__(node)
 
     def _service(self, plan: Service, ends: tuple[Sequence[Any], Sequence[Any], Sequence[Any]]) -> _TimedService:
-        inputs = [channels.Input(*each, self.ring, self.clock) for each in ends[0]]
+        inputs = [_TimedInput(*each, self.ring, self.clock) for each in ends[0]]
         sampled = [channels.SampledInput(*each, self.ring, self.clock) for each in ends[1]]
         outputs = [_TimedOutput(*each, self.ring, self.clock) for each in ends[2]]
         call: Callable[..., Any] = lambda *arrays: service.called(*arrays)  # noqa: E731 - it is not there yet
         service = _TimedService(plan.name, call, inputs, [(output,) for output in outputs], sampled)
         service.guest, service.plan = self, plan
         service.arrays = [np.zeros(each[0]["shape"], each[0]["dtype"]) for each in ends[2]]
+        for each in inputs:
+            each.service = service
         for number, output in enumerate(outputs):
             output.service, output.number = service, number
         for end in service.ends:

@@ -61,9 +61,18 @@ class Firmware(Guest):
         for vector, end in self._sampled:
             while self._take(vector, end):
                 any_new = True
+        self._get_to()
         for vector, end in self._inputs:
             complete = (vector in self._held or self._take(vector, end)) and complete
         return complete if self._inputs else any_new
+
+    def _get_to(self) -> None:
+        """If all that is required is there, execute what it takes to get to it."""
+        calls = self._service.calls
+        missing = [end for vector, end in self._inputs if vector not in self._held]
+        if self._inputs and self.has_slept and all(end.journal.has(self.clock()) for end in missing):
+            row = self.calls[self._service.name] % len(calls.hold_ns)
+            self.spend(0 if calls.take_ns is None else int(calls.take_ns[row]))
 
     def _take(self, vector: int, end: NotedConsumer) -> bool:
         frame = end.take()
@@ -85,6 +94,7 @@ class Firmware(Guest):
         origin = next(self._held[vector] for vector, _ in self._inputs or self._sampled if vector in self._held)
         sends = [(int(at), number) for number, at in enumerate(calls.offsets_ns[row]) if at != NOT_SENT]
         elapsed_ns = 0
+        self.has_slept = False
         self.spend(0)
         for at_ns, number in sorted(sends):
             self.spend(max(0, at_ns - elapsed_ns))

@@ -27,6 +27,7 @@ class Guest:
         busy_ns: how long it has executed.
         calls: finished ones, by service.
         heard: doorbells that have rung.
+        has_slept: and has not begun a call since.
     """
 
     _now_ns = 0
@@ -43,6 +44,8 @@ class Guest:
         self._asleep = True
         self._due_ns = NEVER_NS
         self._vectors: set[int] = set()
+        self._owed: set[int] = set()
+        self.has_slept = False
         self._resume, self._rest = threading.Lock(), threading.Lock()
         self._resume.acquire()
         self._rest.acquire()
@@ -62,8 +65,9 @@ class Guest:
         return self._now_ns
 
     def ring(self, vector: int) -> None:
-        """Ring a doorbell."""
-        self._vectors.add(vector)
+        """Ring a doorbell: now, or in the next slice if it does not get to it before the end of this one."""
+        late = self._now_ns > self._stop_ns - self.node.bell_ns
+        (self._owed if late else self._vectors).add(vector)
 
     def spend(self, span_ns: int) -> None:
         """Execute for so long; afterwards it has its core still."""
@@ -87,6 +91,7 @@ class Guest:
                 break
             self._stand()
         self._asleep, self._rung, self._due_ns = False, False, NEVER_NS
+        self.has_slept = True
         self.spend(self.node.wake_ns)
 
     def _stand(self) -> None:
@@ -114,7 +119,7 @@ class Guest:
 
     @property
     def wake_ns(self) -> int:
-        return self._at_ns if not self._asleep or self._rung else self._due_ns
+        return self._at_ns if not self._asleep or self._rung or self._owed else self._due_ns
 
     def grant(self, until_ns: int, executing: Slice | None = None) -> None:
         start_ns, stop_ns = executing or Slice(self._at_ns, until_ns)
@@ -126,6 +131,8 @@ class Guest:
         self._now_ns = max(self._now_ns, start_ns)
         if start_ns < self._stop_ns:
             self._rung = self._rung and self._asleep
+            self._vectors |= self._owed
+            self._owed.clear()
             self._resume.release()
             self._rest.acquire()
         if self._error is not None:

@@ -1,4 +1,4 @@
-"""Plans by chance, from a seed: sensors, chains, forks and joins on one to five nodes, links, accelerators, policies."""
+"""Plans by chance, from a seed: chains, forks and joins on one to five nodes, links, accelerators, policies."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ class Features:
 
 
 EVERYTHING = Features()
-CHAINS = Features(("none",), ("block",), (64,), 0.6, devices=False, joins=False, sampled=False, opens=False, skips=False)
+CHAINS = Features(
+    ("none",), ("block",), (64,), 0.6, devices=False, joins=False, sampled=False, opens=False, skips=False
+)
 
 
 @dataclass
@@ -134,7 +136,15 @@ def random_plan(seed: int, features: Features = EVERYTHING) -> Plan:
     nodes = tuple(_node(draft, name, policy is not None and random.random() < 0.9) for name in order)
     duration_ns = quantum_ns * (1_500 * MS // quantum_ns)
     return Plan(
-        f"random {seed}", quantum_ns, duration_ns, draft.rings, nodes, (*devices, *accelerators), draft.paths, policy, supplies
+        f"random {seed}",
+        quantum_ns,
+        duration_ns,
+        draft.rings,
+        nodes,
+        (*devices, *accelerators),
+        draft.paths,
+        policy,
+        supplies,
     )
 
 
@@ -198,7 +208,7 @@ def _link(draft: _Draft, name: str) -> None:
 
 def _sink(draft: _Draft) -> None:
     inputs = []
-    for source, interval, way, sensor in list(draft.loose):
+    for source, _, way, sensor in list(draft.loose):
         ring = draft.ring(source, "display")
         draft.arrive((*way, ring), sensor)
         inputs.append(ring)
@@ -248,7 +258,7 @@ def _policy(
 
 def _windows(random: Random, nodes: list[str], quantum_ns: int) -> tuple[list[Window], int]:
     windows, at_ns, core = [], 0, 0
-    for round_ in range(random.choice((1, 2))):
+    for _ in range(random.choice((1, 2))):
         for name in nodes:
             length_ns = quantum_ns * random.randint(1, 4)
             windows.append(Window.model_construct(partition=name, core=core, offset_ns=at_ns, length_ns=length_ns))

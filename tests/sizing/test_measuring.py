@@ -93,7 +93,7 @@ def test_only_slices_of_a_partition_count_where_cores_are_shared(scenario: Scena
     found = measure(scenario, hand.record).services["front.detect"]
     assert found.hold_ns == in_us(2_950 + 1_000)
     assert found.offsets_ns == ((-1, -1, (2_950 + 900) * US),)
-    assert found.wake_ns == 50 * US, "it was rung at 0 and had its core from 2 ms on"
+    assert found.wake_ns == in_us(50), "it was rung at 0 and had its core from 2 ms on"
 
 
 def blocked(hand: Hand) -> None:
@@ -164,7 +164,8 @@ def test_wake_is_from_the_doorbell_and_gap_from_the_end_of_a_call(scenario: Scen
     hand.send("frames", 2, 20_000, 20_040, 21_000)
     hand.send("frames", 3, 30_000, 30_060, 31_000)
     found = measure(scenario, hand.record).services["front.detect"]
-    assert (found.wake_ns, found.gap_ns) == in_us(40, 25)
+    assert found.wake_ns == in_us(40, 40, 40, 60), "the second call found it awake"
+    assert found.gap_ns == 25 * US
 
 
 def test_the_next_call_tells_the_gap_rather_than_a_sampled_tensor(scenario: Scenario, hand: Hand) -> None:

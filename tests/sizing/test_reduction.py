@@ -17,7 +17,7 @@ from sim.sizing.errors import SizingError
 from sim.sizing.plan import Lane, Link, Sensor, Sink
 from sim.sizing.reduction import left_out, plan_of
 from sim.sizing.source import timing_of
-from sim.sizing.timing import Arrivals, ServiceTiming, Timing
+from sim.sizing.timing import Arrivals, NodeTiming, ServiceTiming, Timing
 
 from .hand_made import scenario_in
 
@@ -30,11 +30,12 @@ def timing(scenario: Scenario) -> Timing:
     over_link = "status@far" in {leg.name for leg in legs_of(scenario)}
     copy = "copy@front" if over_link else "copy"
     services: Mapping[str, ServiceTiming] = {
-        "front.detect": ServiceTiming(("view", "boxes", copy), (90, 91), ((30, 10, 20), (31, -1, 21)), 5, 6),
-        "far.monitor": ServiceTiming(("status@far" if over_link else "status",), (40,), ((35,),), 2),
-        "back.draw": ServiceTiming(("picture",), (70,), ((60,),), 7, 8),
+        "front.detect": ServiceTiming(("view", "boxes", copy), (90, 91), ((30, 10, 20), (31, -1, 21)), (9, 5), 6),
+        "far.monitor": ServiceTiming(("status@far" if over_link else "status",), (40,), ((35,),), (2,)),
+        "back.draw": ServiceTiming(("picture",), (70,), ((60,),), (7,), 8),
     }
-    return Timing(scenario.name, services, {"frames": 3}, {leg.name: Arrivals(0) for leg in legs_of(scenario)})
+    nodes = {"front": NodeTiming(5, 11), "back": NodeTiming(6)}
+    return Timing(scenario.name, services, nodes, {"frames": 3}, {leg.name: Arrivals(0) for leg in legs_of(scenario)})
 
 
 @pytest.fixture
@@ -51,10 +52,12 @@ def test_rings_and_services(scenario: Scenario) -> None:
     assert (view.depth, view.overflow, view.open_ns) == (4, "drop_newest", 0)
     front, far, back = plan.nodes
     assert [node.name for node in plan.nodes] == ["front", "far", "back"]
-    assert (front.wake_ns, far.wake_ns, back.wake_ns) == (5, 2, 7)
+    assert [(node.wake_ns, node.bell_ns) for node in plan.nodes] == [(5, 11), (0, 0), (6, 0)]
     (detect,), (monitor,), (draw,) = front.services, far.services, back.services
     assert detect.outputs == ("boxes", "copy", "view")
     assert detect.calls.hold_ns.tolist() == [90, 91]
+    takes = [each.calls.take_ns for each in (detect, monitor, draw)]
+    assert [None if each is None else each.tolist() for each in takes] == [[4, 0], [2], [1]], "after looking"
     assert detect.calls.offsets_ns.tolist() == [[10, 20, 30], [-1, 21, 31]], "columns follow the outputs"
     assert (draw.required, draw.sampled, draw.gap_ns) == (("boxes", "view"), ("status",), 8)
     assert (draw.keeps, monitor.keeps) == (False, True)

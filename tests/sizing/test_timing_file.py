@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.sizing.errors import SizingError
-from sim.sizing.timing import FILE, Arrivals, ServiceTiming, Timing, read
+from sim.sizing.timing import FILE, Arrivals, NodeTiming, ServiceTiming, Timing, read
 
 names = st.text(st.characters(codec="utf-8"), max_size=12)
 times = st.integers(0, (1 << 63) - 1)
@@ -23,8 +23,9 @@ def services(draw: st.DrawFn) -> ServiceTiming:
     hold = tuple(draw(st.lists(times, max_size=5)))
     offset = st.one_of(st.just(-1), times)
     offsets = tuple(tuple(draw(offset) for _ in outputs) for _ in hold)
+    wake = tuple(draw(times) for _ in hold) if draw(st.booleans()) else ()
     return ServiceTiming(
-        outputs, hold, offsets, draw(times), draw(times), draw(st.sampled_from(("measured", "declared"))),
+        outputs, hold, offsets, wake, draw(times), draw(st.sampled_from(("measured", "declared"))),
         draw(times), draw(times),
     )  # fmt: skip
 
@@ -33,13 +34,15 @@ timings = st.builds(
     Timing,
     scenario=names,
     services=st.dictionaries(names, services(), max_size=3),
+    nodes=st.dictionaries(names, st.builds(NodeTiming, times, times), max_size=3),
     opened_ns=st.dictionaries(names, times, max_size=3),
     arrivals=st.dictionaries(names, st.builds(Arrivals, times, times, times, times, times), max_size=3),
     notes=st.lists(names, max_size=2).map(tuple),
 )
 SMALL = Timing(
     "small",
-    {"a.b": ServiceTiming(("out",), (5, 6), ((4,), (-1,)), 1, 2, counted=2)},
+    {"a.b": ServiceTiming(("out",), (5, 6), ((4,), (-1,)), (1, 3), 2, counted=2)},
+    {"a": NodeTiming(8, 9)},
     {"in": 7},
     {"in": Arrivals(3, 1, 2, 3, 4), "out": Arrivals(0)},
     ("a note",),
@@ -86,7 +89,9 @@ def changed(*keys: Any, to: Any) -> str:
         (changed("services", "a.b", "hold_ns", 1, to=-1), "hold_ns[1] is not a whole number from 0"),
         (changed("services", "a.b", "hold_ns", 1, to=1 << 63), "hold_ns[1] is not a whole number"),
         (changed("services", "a.b", "hold_ns", 1, to=1.5), "hold_ns[1] is not a whole number"),
-        (changed("services", "a.b", "wake_ns", to=True), "wake_ns is not a whole number"),
+        (changed("services", "a.b", "wake_ns", 1, to=True), "wake_ns[1] is not a whole number"),
+        (changed("services", "a.b", "wake_ns", to=[1]), "wake_ns is not of 2 calls"),
+        (changed("nodes", "a", "bell_ns", to=-1), "nodes.a.bell_ns is not a whole number"),
         (changed("services", "a.b", "offsets_ns", "out", to=[1]), "offsets_ns.out is not of 2 calls"),
         (changed("services", "a.b", "offsets_ns", "out", 0, to=-2), "out[0] is not a whole number from -1"),
         (changed("services", "a.b", "source", to="guessed"), "source is not measured or declared"),

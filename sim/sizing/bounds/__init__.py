@@ -76,7 +76,7 @@ def _given(plan: Plan, endless: Network) -> Network:
 
 
 def _before(plan: Plan) -> dict[str, set[str]]:
-    """Return for each ring those from which tensors can come into it."""
+    """Return for each ring those from which tensors can come into it, or into what it is joined with."""
     steps: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
         ((*service.required, *service.sampled), service.outputs) for node in plan.nodes for service in node.services
     ]
@@ -90,4 +90,7 @@ def _before(plan: Plan) -> dict[str, set[str]]:
         for inputs, outputs in steps:
             for ring in outputs:
                 found[ring].update(inputs, *(found[each] for each in inputs))
-    return found
+    joined = {ring: set(inputs) - {ring} for inputs, _ in steps for ring in inputs}
+    return {
+        ring: each.union(*(found[other] | {other} for other in joined.get(ring, ()))) for ring, each in found.items()
+    }

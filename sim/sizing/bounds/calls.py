@@ -8,7 +8,8 @@ the loop looks at the service, so they wait for one look and hold one tensor mor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from math import floor
 
 from sim.sizing.bounds.arrivals import Phase, Stream
@@ -30,6 +31,9 @@ from sim.sizing.bounds.handling import Handled, Handling, Incoming
 from sim.sizing.bounds.loop import Server, Turn
 from sim.sizing.bounds.services import Sends
 from sim.sizing.plan import Service
+
+_MOST_BUSY = 64
+"""Tensors in a busy period up to which a deconvolution is worth its time."""
 
 
 def _sent(sends: Sends) -> Callable[[Server], Served]:
@@ -106,20 +110,16 @@ class Called:
             transit_ns = delay(_sent(sends))
             transits[name] = transit_ns
             outputs[name] = self._published(ring.stream, sends, ring.unseen_ns, transit_ns, servers)
-        backlogs = [self._backlog(ring, server, ring.unseen_ns) for server in servers]
-        seen = [self._backlog(ring, server, 2 * ring.unseen_ns) for server in servers]
-        why = "" if servers else ring.stream.why or self.turn.overload(calls)
-        none = 0 if calls.most == 0 else None
-        backlog, most = min(backlogs, default=none), min(seen, default=none)
-        return Handled({ring.name: Handling(delay_ns, backlog, most, transits, why)}, outputs)
+        backlog, seen = (self._backlog(ring, servers, late_ns) for late_ns in (0, ring.unseen_ns))
+        why = "" if backlog is not None else ring.stream.why or self.turn.overload(calls)
+        return Handled({ring.name: Handling(delay_ns, backlog, seen, transits, why)}, outputs)
 
     def _servers(self, calls: Curve) -> list[Server]:
         """Return the service curves under which these calls have a busy period that ends."""
         found = []
         for server in self.turn.servers(calls):
             try:
-                busy_period(calls, server.ended)
-                found.append(server)
+                found.append(replace(server, busy=busy_period(calls, server.ended)))
             except Unbounded:
                 continue
         return found
@@ -133,18 +133,22 @@ class Called:
         calls = ring.stream.curve
         if calls.most == 0:
             return 0
-        found = [horizontal_deviation(calls, until(server), busy_period(calls, server.ended)) for server in servers]
+        found = [horizontal_deviation(calls, until(server), server.busy) for server in servers]
         if ring.limit is not None:  # a tensor that finds room has so many before it at most
             found.append(until(Server(self.turn.own, self.turn.by_rounds))(ring.limit))
         if not found:
             raise Unbounded(ring.stream.why or self.turn.overload(calls))
         return ring.unseen_ns + min(found)
 
-    def _backlog(self, ring: Incoming, server: Server, unseen_ns: int) -> int:
-        calls = ring.stream.curve
-
-        gone = _later(server.ended, unseen_ns)
-        return vertical_deviation(calls, gone, busy_period(calls, gone))
+    def _backlog(self, ring: Incoming, servers: Sequence[Server], late_ns: int) -> int | None:
+        """Return the most tensors in a ring if it is noticed late that one was given back; None: no bound."""
+        if ring.stream.curve.most == 0:
+            return 0
+        found = []
+        for server in servers:
+            with suppress(Unbounded):
+                found.append(vertical_deviation(ring.stream.curve, _later(server.ended, ring.unseen_ns + late_ns)))
+        return min(found, default=None)
 
     def _published(
         self, asked: Stream, sends: Sends, unseen_ns: int, transit_ns: int, servers: Sequence[Server]
@@ -153,15 +157,17 @@ class Called:
         calls = delayed(asked.curve, transit_ns - sends.soonest_ns)
         curves = [calls]
         for server in servers:
-            busy = busy_period(asked.curve, _later(server.ended, unseen_ns))
-            curves.append(deconvolution(asked.curve, _later(server.sent(sends), unseen_ns), busy))
+            with suppress(Unbounded):
+                busy = busy_period(asked.curve, _later(server.ended, unseen_ns))
+                if busy > _MOST_BUSY:
+                    continue
+                curves.append(deconvolution(asked.curve, _later(server.sent(sends), unseen_ns), busy))
         phase = None
-        if asked.phase is not None and sends.always:
-            before = asked.phase
-            earliest_ns, latest_ns = before.earliest_ns + sends.soonest_ns, before.latest_ns + transit_ns
-            phase = Phase(before.interval_ns, earliest_ns, latest_ns, before.most)
-        why = asked.why if sends.always else f"{self.service.name} does not send at every call"
-        return Stream(self._made(curves, sends), phase, "" if phase else why)
+        if asked.phase is not None:
+            sent = sends.thinned(asked.phase)
+            earliest_ns, latest_ns = sent.earliest_ns + sends.soonest_ns, sent.latest_ns + transit_ns
+            phase = Phase(sent.interval_ns, earliest_ns, latest_ns, sent.most)
+        return Stream(self._made(curves, sends), phase, asked.why)
 
     def _made(self, calls: Sequence[Curve], sends: Sends) -> Curve:
         """Return the curve of what calls that keep to all these curves send."""
@@ -211,16 +217,13 @@ class Called:
 
     def _unmatched(self) -> str:
         """Say why it is not known when the n-th tensor comes on each input; empty if it is."""
-        first = self.required[0].stream.phase
-        for ring in self.required:
-            phase = ring.stream.phase
-            if phase is None or first is None:
-                return (
-                    f"{self.service.name} joins inputs, and {ring.stream.why or 'some of their tensors may be missing'}"
-                )
-            if (phase.interval_ns, phase.most) != (first.interval_ns, first.most):
-                return f"{self.service.name} joins inputs that come at different rates"
-        return ""
+        unknown = [ring for ring in self.required if ring.stream.phase is None]
+        if unknown:  # that one itself may be full is what follows if it has to wait for another
+            causes = [ring for ring in unknown if not ring.stream.why.startswith(ring.name)] or unknown
+            why = causes[0].stream.why or "some of their tensors may be missing"
+            return f"{self.service.name} joins inputs, and {why}"
+        rates = {(phase.interval_ns, phase.most) for ring in self.required if (phase := ring.stream.phase)}
+        return f"{self.service.name} joins inputs that come at different rates" if len(rates) > 1 else ""
 
     # -- sampled inputs --------------------------------------------------------------------------------------------
 

@@ -18,10 +18,10 @@ NEVER_NS = 1 << 62
 Served = Callable[[int], int]
 """Longest time in ns from when there is work to when 1, 2, ... tensors have been served: a service curve's inverse."""
 
-_MOST_STEPS = 20_000
+_MOST_STEPS = 1_000
 """Tensors in one busy period, from which on it is taken to have no end."""
 
-_MOST_SPLIT = 128
+_MOST_SPLIT = 64
 """Sequences up to this length are split everywhere in a convolution; longer ones get a bound that is less tight."""
 
 
@@ -48,10 +48,10 @@ class Curve:
         """Return the least time in ns from the first to the last of so many tensors; `NEVER_NS`: so many never come."""
         if self.most is not None and tensors > self.most:
             return NEVER_NS
-        while len(self._spans) < tensors:
-            before = self._spans[-1] if self._spans else 0
-            self._spans.append(max(before, self._span(len(self._spans) + 1)))
-        return self._spans[tensors - 1]
+        spans = self._spans
+        while len(spans) < tensors:
+            spans.append(max(spans[-1] if spans else 0, self._span(len(spans) + 1)))
+        return spans[tensors - 1]
 
     def count(self, length_ns: int) -> int:
         """Return how many tensors can come in a time of this length, both ends included.
@@ -141,9 +141,10 @@ def deconvolution(curve: Curve, served: Served, busy: int) -> Curve:
         served: what the server guarantees.
         busy: most tensors in a busy period, see `busy_period`.
     """
+    until_ns = [served(tensors) for tensors in range(1, max(1, busy) + 1)]
 
     def span(tensors: int) -> int:
-        return max(0, min(curve.span(tensors + before) - served(before + 1) for before in range(max(1, busy))))
+        return max(0, min(curve.span(tensors + before) - served_ns for before, served_ns in enumerate(until_ns)))
 
     return Curve(span, curve.rate, curve.most)
 
@@ -176,18 +177,21 @@ def horizontal_deviation(curve: Curve, served: Served, busy: int) -> int:
     return max((served(n) - curve.span(n) for n in range(1, tensors + 1)), default=0)
 
 
-def vertical_deviation(curve: Curve, served: Served, busy: int) -> int:
+def vertical_deviation(curve: Curve, served: Served) -> int:
     """Return the most tensors in a server, those that leave at the moment included: theorem 1.4.1 of the same.
 
     Parameters:
         curve: of what arrives.
         served: until when 1, 2, ... tensors have left.
-        busy: most tensors in a busy period.
+
+    Raises:
+        Unbounded: it may never be empty.
     """
-    tensors = busy if curve.most is None else min(busy, curve.most)
     most = left = 0
-    for n in range(1, tensors + 1):
-        while served(left + 1) < curve.span(n):
+    for tensors in range(1, _MOST_STEPS):
+        if curve.span(tensors) == NEVER_NS or (tensors > 1 and curve.span(tensors) > served(tensors - 1)):
+            return most
+        while served(left + 1) < curve.span(tensors):
             left += 1
-        most = max(most, n - left)
-    return most
+        most = max(most, tensors - left)
+    raise Unbounded("it may be busy for ever")

@@ -13,17 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, inf
 
+from machines.native.link import BUFFERS
 from sim.sizing.bounds.arrivals import Phase, Stream
-from sim.sizing.bounds.curves import UNLIMITED, Curve, Unbounded, convolution, delayed, held_back, summed
+from sim.sizing.bounds.curves import NEVER_NS, UNLIMITED, Curve, Unbounded, convolution, delayed, held_back, summed
 from sim.sizing.bounds.handling import Handled, Handling, Incoming
 from sim.sizing.plan import Accelerator, Lane
 
-BUFFERS = 8
-"""Tensors of a lane that are on their way: machines/native/link.py."""
-
 _FULL = 1 - 1e-9
-_MOST_STEPS = 20_000
+"""Utilisation from which on there is no bound; rates are floating-point numbers."""
+
+_MOST_STEPS = 1_000
+"""Moments at which something comes in one busy period, from which on it is taken to have no end."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,23 @@ class Queue:
             return longest_ns + sum((limit or 0) * each_ns for limit, each_ns in limits)
 
     def _deviation(self) -> int:
-        asked = sum(ring.stream.curve.rate * each_ns for ring, each_ns in self.rings if each_ns)
+        working = [(ring.stream, each_ns) for ring, each_ns in self.rings if each_ns]
+        asked = sum(stream.curve.rate * each_ns for stream, each_ns in working)
         if asked >= _FULL:
-            if asked == float("inf"):
-                raise Unbounded(next(ring.stream.why for ring, _ in self.rings if ring.stream.curve.rate == asked))
+            if asked == inf:
+                raise Unbounded(next(stream.why for stream, _ in working if stream.curve.rate == inf))
             raise Unbounded(f"{self.name} is asked for {asked:.2f} times what it can do")
         time_ns = longest_ns = 0
+        curves = [stream.curve for stream, _ in working]
+        counts = [0] * len(curves)
         for _ in range(_MOST_STEPS):
-            counts = [ring.stream.curve.count(time_ns) for ring, _ in self.rings]
-            done_ns = sum(count * each_ns for count, (_, each_ns) in zip(counts, self.rings, strict=True))
+            for place, curve in enumerate(curves):
+                while curve.span(counts[place] + 1) <= time_ns:
+                    counts[place] += 1
+            done_ns = sum(count * each_ns for count, (_, each_ns) in zip(counts, working, strict=True))
             longest_ns = max(longest_ns, done_ns - time_ns)
-            following = [ring.stream.curve.span(count + 1) for count, (ring, _) in zip(counts, self.rings, strict=True)]
-            time_ns = min(following)
+            following = (curve.span(count + 1) for curve, count in zip(curves, counts, strict=True))
+            time_ns = min(following, default=NEVER_NS)
             if time_ns >= done_ns:
                 return longest_ns
         raise Unbounded(f"{self.name} may be busy for ever")
@@ -95,16 +102,14 @@ def accelerator(device: Accelerator, rings: Sequence[Incoming], stalls: str, qua
         return Handled({ring.name: Handling(why=str(reason)) for ring in rings}, dict.fromkeys(device.outputs, stream))
     unseen_ns = max(ring.unseen_ns for ring in rings)
     curve = delayed(together, unseen_ns + worst_ns - device.job_ns)
-    stream = Stream(_at_boundaries(curve, each_ns, quantum_ns), None, f"{device.name} works for several")
-    if len(rings) == 1:
-        before = rings[0].stream
-        phase = _later(before.phase, device.job_ns, unseen_ns + worst_ns)
-        stream = Stream(stream.curve, phase, "" if phase else before.why)
+    phase = _later(_together(rings), device.job_ns, unseen_ns + worst_ns)
+    whys = [ring.stream.why for ring in rings if ring.stream.why] or [f"{device.name} takes tensors at different rates"]
+    stream = Stream(_at_boundaries(curve, each_ns, quantum_ns), phase, "" if phase else whys[0])
     handlings = {}
     for ring in rings:
         done_ns = unseen_ns + worst_ns
         transits = dict.fromkeys(device.outputs, done_ns)
-        handlings[ring.name] = _handling(ring, done_ns - each_ns, done_ns, transits)
+        handlings[ring.name] = _handling(ring, max(0, done_ns - each_ns), done_ns, transits)
     return Handled(handlings, dict.fromkeys(device.outputs, stream))
 
 
@@ -145,7 +150,7 @@ def wire(
         curve = _off_wire(delayed(ring.stream.curve, through_ns - least_ns), lane, quantum_ns)
         phase = _later(ring.stream.phase, least_ns, through_ns)
         outputs[lane.leaving] = Stream(curve, phase, "" if phase else ring.stream.why)
-        taken_ns, done_ns = worst_ns - lane.wire_ns + quantum_ns, worst_ns + quantum_ns
+        taken_ns, done_ns = max(0, worst_ns - lane.wire_ns) + quantum_ns, worst_ns + quantum_ns
         rings[ring.name] = _handling(ring, taken_ns, done_ns, {lane.leaving: through_ns})
     return Handled(rings, outputs)
 
@@ -163,6 +168,22 @@ def _handling(ring: Incoming, taken_ns: int, done_ns: int, transits: Mapping[str
     except Unbounded as reason:
         return Handling(taken_ns, None, None, transits, ring.stream.why or str(reason))
     return Handling(taken_ns, held, seen, transits)
+
+
+def _together(rings: Sequence[Incoming]) -> Phase | None:
+    """Return when each tensor of several rings comes, in the order in which they come; None where it is not known.
+
+    Of n rings with the interval T, tensor k = n m + j has come when all have brought their m-th, and not before one of
+    them has. That is k T / n, and from 0 to j T / n less.
+    """
+    phases = [ring.stream.phase for ring in rings]
+    known = [phase for phase in phases if phase is not None]
+    if len(known) < len(phases) or len({(phase.interval_ns, phase.most) for phase in known}) > 1:
+        return None
+    interval_ns, most = known[0].interval_ns / len(known), known[0].most
+    earliest_ns = min(phase.earliest_ns for phase in known) - ceil((len(known) - 1) * interval_ns)
+    latest_ns = max(phase.latest_ns for phase in known)
+    return Phase(interval_ns, earliest_ns, latest_ns, None if most is None else most * len(known))
 
 
 def _later(phase: Phase | None, least_ns: int, most_ns: int) -> Phase | None:
@@ -185,13 +206,13 @@ def _buffered(name: str, lane: Lane, ring: Incoming, worst_ns: int, away_ns: int
 
 def _at_boundaries(curve: Curve, each_ns: int, quantum_ns: int) -> Curve:
     """Return the curve of what is published at boundaries, the next not before a job has ended."""
-    limited = convolution(curve, Curve(lambda n: (n - 1) * each_ns, 1 / each_ns if each_ns else float("inf")))
+    limited = convolution(curve, Curve(lambda n: (n - 1) * each_ns, 1 / each_ns if each_ns else inf))
     return Curve(lambda n: -(-limited.span(n) // quantum_ns) * quantum_ns, limited.rate, limited.most)
 
 
 def _off_wire(curve: Curve, lane: Lane, quantum_ns: int) -> Curve:
     """Return the curve of what comes off a wire, and is published at the next boundary."""
-    rate = 1 / lane.wire_ns if lane.wire_ns else float("inf")
+    rate = 1 / lane.wire_ns if lane.wire_ns else inf
     spaced = Curve(lambda n: max(0, (n - 1) * lane.wire_ns - quantum_ns), rate)
 
     def span(tensors: int) -> int:

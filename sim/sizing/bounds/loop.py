@@ -16,14 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from math import inf
 
 from sim.sizing.bounds.curves import Curve, Served, Unbounded
 from sim.sizing.bounds.services import Sends, Workload
 from sim.sizing.bounds.supply import Execution
 
-_STEPS = 10_000
+_STEPS = 1_000
 """A recurrence that has not come to rest after so many steps is taken to have no end."""
 
 _FULL = 1 - 1e-9
@@ -62,15 +61,19 @@ class Turn:
         """Return the longest time until in its n-th call it has executed `own_ns` since the first began."""
         return self.execution.time_ns(self.first_ns + calls * self.round_ns + own_ns)
 
-    def by_arrivals(self, own_ns: int) -> int:
+    def by_arrivals(self, own_ns: int, from_ns: int = 0) -> int:
         """Return the same by what comes for others: the least fixed point of t = supply(own + theirs(t)).
+
+        Parameters:
+            own_ns: that it executes.
+            from_ns: not above the fixed point.
 
         Raises:
             Unbounded: there is none, or what comes for others is not known.
         """
         if self.rivals is None:
             raise Unbounded("it is not known what comes for the other services")
-        time_ns = 0
+        time_ns = from_ns
         for _ in range(_STEPS):
             theirs_ns = sum(rival.workload.of(rival.calls.count(time_ns)) for rival in self.rivals)
             longer_ns = self.execution.time_ns(self.first_ns + own_ns + theirs_ns)
@@ -90,9 +93,20 @@ class Turn:
         if asked + calls.rate * self.round_ns < share * _FULL:
             found.append(Server(self.own, self.by_rounds))
         if self.rivals and asked + self._rivals_ask() < share * _FULL:
-            known = cache(self.by_arrivals)
-            found.append(Server(self.own, lambda n, own_ns: known(own_ns)))
+            found.append(Server(self.own, self._arriving()))
         return found
+
+    def _arriving(self) -> Callable[[int, int], int]:
+        """Return `by_arrivals` that remembers: the fixed point of more work is not below that of less."""
+        known = {-1: 0}
+
+        def time(calls: int, own_ns: int) -> int:
+            if own_ns not in known:
+                less_ns = max(each_ns for each_ns in known if each_ns < own_ns)
+                known[own_ns] = self.by_arrivals(own_ns, known[less_ns])
+            return known[own_ns]
+
+        return time
 
     def _rivals_ask(self) -> float:
         return sum(rival.calls.rate * rival.workload.mean_ns for rival in self.rivals or ())
@@ -117,10 +131,12 @@ class Server:
     Attributes:
         own: what its calls take.
         time: longest time until so much has been executed in the n-th call, and those before it, since there was work.
+        busy: most calls in a busy period; 0: not known yet.
     """
 
     own: Workload
     time: Callable[[int, int], int]
+    busy: int = 0
 
     def begun(self, calls: int) -> int:
         """Return until when the n-th call has begun."""

@@ -104,7 +104,8 @@ class Network:
 
     def _publish(self, ring: str, stream: Stream) -> None:
         if ring in self._full and not self._blocks(ring):
-            stream = Stream(stream.curve, None, f"{ring} may be full and drops tensors then")
+            why = "" if stream.phase else stream.why
+            stream = Stream(stream.curve, None, why or f"{ring} may be full and drops tensors then")
         self._streams[ring] = stream
 
     def _blocks(self, ring: str) -> bool:

@@ -7,9 +7,13 @@ cycle, a row of n is whole cycles and the worst row of the rest.
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import ceil, floor
+
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.sizing.bounds.arrivals import Phase
 from sim.sizing.plan import Calls, Service
 
 
@@ -52,7 +56,6 @@ class Sends:
 
     Attributes:
         share: tensors per call; 0: it never sends.
-        always: every call sends.
         soonest_ns: least execution time from taking inputs to sending.
     """
 
@@ -64,7 +67,6 @@ class Sends:
         self._offsets, self._sending = offsets, np.concatenate((sending, sending + self._cycle))
         self._sends = len(sending)
         self.share = self._sends / self._cycle
-        self.always = self._sends == self._cycle
         self.soonest_ns = int(offsets[sending].min()) if self._sends else 0
         self._moments = self._sums[self._sending] + np.tile(offsets[sending], 2)
 
@@ -87,6 +89,21 @@ class Sends:
         cycles, rest = divmod(tensors - 1, self._sends)
         apart = self._moments[rest : rest + self._sends] - self._moments[: self._sends]
         return max(0, cycles * int(self._sums[self._cycle]) + int(apart.min()))
+
+    def thinned(self, calls: Phase) -> Phase:
+        """Return when each tensor is sent if it is when each call comes, and all are sent at once.
+
+        Of a cycle of c calls s send, the j-th of them in call p_j. So tensor k comes with call floor(k / s) c + p_j,
+        where j = k mod s, which is k c / s and p_j - j c / s more.
+        """
+        apart = Fraction(self._cycle, self._sends)
+        shifts = [(int(self._sending[j]) - j * apart) * calls.interval_ns for j in range(self._sends)]
+        most = None
+        if calls.most is not None:
+            cycles, rest = divmod(calls.most, self._cycle)
+            most = cycles * self._sends + int((self._sending[: self._sends] < rest).sum())
+        earliest_ns, latest_ns = calls.earliest_ns + floor(min(shifts)), calls.latest_ns + ceil(max(shifts))
+        return Phase(calls.interval_ns * apart, earliest_ns, latest_ns, most)
 
     @property
     def rate(self) -> float:

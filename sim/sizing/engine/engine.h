@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SZ_INTERFACE 1u
+#define SZ_INTERFACE 2u
 #define SZ_NEVER INT64_MAX
 #define SZ_NOT_SENT (-1)
 #define SZ_NOBODY (-1)
@@ -33,6 +33,7 @@ struct sz_service_plan {
     const int32_t *required, *sampled, *outputs; /* rings */
     int32_t required_count, sampled_count, output_count, keeps;
     int64_t call_count, gap_ns;
+    const int64_t *take_ns;    /* [call_count] */
     const int64_t *hold_ns;    /* [call_count] */
     const int64_t *offsets_ns; /* [call_count][output_count] */
 };
@@ -40,7 +41,7 @@ struct sz_service_plan {
 struct sz_node_plan {
     const struct sz_service_plan *services;
     int32_t service_count, is_scheduled;
-    int64_t wake_ns;
+    int64_t wake_ns, bell_ns;
 };
 
 struct sz_lane_plan {

@@ -57,12 +57,14 @@ static bool boundary(struct world *world, bool *acting)
 
 /* -- between boundaries ------------------------------------------------------------------------------------------ */
 
+static bool is_busy(const struct node *node) { return node->is_awake || node->owes_bell; }
+
 static void tell_demands(struct world *world)
 {
     const struct sz_policy_plan *const policy = world->plan->policy;
     for (int32_t i = 0; i < world->plan->node_count; i++) {
         policy->is_rung[i] = world->nodes[i].is_rung;
-        policy->wake_ns[i] = world->nodes[i].is_awake ? world->now_ns : world->nodes[i].due_ns;
+        policy->wake_ns[i] = is_busy(&world->nodes[i]) ? world->now_ns : world->nodes[i].due_ns;
     }
 }
 
@@ -94,7 +96,7 @@ static void run_scheduled(struct world *world, int32_t number, int64_t target_ns
     const struct sz_policy_plan *const policy = world->plan->policy;
     struct node *const node = &world->nodes[number];
     const int64_t before_ns = *node->busy_ns;
-    const int64_t wake_ns = node->is_awake || node->is_rung ? world->now_ns : node->due_ns;
+    const int64_t wake_ns = is_busy(node) || node->is_rung ? world->now_ns : node->due_ns;
     policy->has_run[number] = wake_ns < target_ns && policy->start_ns[number] < policy->stop_ns[number];
     if (policy->has_run[number]) {
         node_run(world, node, policy->start_ns[number], policy->stop_ns[number], target_ns);

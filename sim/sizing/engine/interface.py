@@ -6,7 +6,7 @@ import ctypes
 from ctypes import POINTER, Structure, c_int32, c_int64, c_uint8, c_uint32, c_uint64
 from typing import ClassVar
 
-VERSION = 1
+VERSION = 2
 NEVER = 2**63 - 1
 NOBODY = -1
 OVERFLOWS = {"block": 0, "drop_newest": 1, "drop_oldest": 2}
@@ -35,6 +35,7 @@ class ServicePlan(Structure):
         *((name, c_int32) for name in ("required_count", "sampled_count", "output_count", "keeps")),
         ("call_count", c_int64),
         ("gap_ns", c_int64),
+        ("take_ns", Ints64),
         ("hold_ns", Ints64),
         ("offsets_ns", Ints64),
     ]
@@ -48,6 +49,7 @@ class NodePlan(Structure):
         ("service_count", c_int32),
         ("is_scheduled", c_int32),
         ("wake_ns", c_int64),
+        ("bell_ns", c_int64),
     ]
 
 

@@ -72,7 +72,7 @@ class Lowered:
 
     def _node(self, node: Node) -> tuple[Any, ...]:
         services = self._array(c.ServicePlan, map(self._service, node.services))
-        return services, len(node.services), node.scheduled, node.wake_ns
+        return services, len(node.services), node.scheduled, node.wake_ns, node.bell_ns
 
     def _service(self, service: Service) -> tuple[Any, ...]:
         rings = (self._numbers(names) for names in (service.required, service.sampled, service.outputs))
@@ -85,6 +85,7 @@ class Lowered:
             service.keeps,
             len(calls.hold_ns),
             service.gap_ns,
+            self._pointer(np.zeros_like(calls.hold_ns) if calls.take_ns is None else calls.take_ns),
             self._pointer(calls.hold_ns),
             self._pointer(calls.offsets_ns),
         )

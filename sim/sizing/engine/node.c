@@ -10,7 +10,7 @@ static int64_t earlier(int64_t one, int64_t other) { return one < other ? one : 
 
 int64_t node_wake_ns(const struct node *node)
 {
-    return node->is_awake || node->is_rung ? node->clock_ns : node->due_ns;
+    return node->is_awake || node->is_rung || node->owes_bell ? node->clock_ns : node->due_ns;
 }
 
 static const int64_t *offsets(const struct service *service)
@@ -41,6 +41,16 @@ static bool refresh(struct world *world, struct service *service, int64_t at_ns)
         }
     }
     return any;
+}
+
+/* What a node that has slept has to do yet before it takes the tensors that it was rung for; 0: nothing. */
+static int64_t take_ns(const struct world *world, const struct node *node, const struct service *service)
+{
+    const struct sz_service_plan *const plan = service->plan;
+    bool is_complete = plan->required_count > 0;
+    for (int32_t i = 0; i < plan->required_count && is_complete; i++)
+        is_complete = service->has_held[i] || ring_has(&world->rings[plan->required[i]], node->clock_ns);
+    return is_complete && node->has_slept ? plan->take_ns[*service->calls % plan->call_count] : 0;
 }
 
 /* Take what is missing of the required tensors: the agent one after the other, firmware all that are there. */
@@ -190,10 +200,16 @@ static void look(struct world *world, struct node *node, struct service *service
         service->is_unsent = !goes_on;
         service->is_calling = goes_on;
     } else {
-        const bool any = refresh(world, service, node->clock_ns);
+        const bool any = !service->is_taking && refresh(world, service, node->clock_ns);
+        node->todo_ns = service->is_taking ? 0 : take_ns(world, node, service);
+        service->is_taking = node->todo_ns > 0;
+        if (service->is_taking)
+            return;
         goes_on = collect(world, service, node->clock_ns) && (service->plan->required_count || any);
-        if (goes_on)
+        if (goes_on) {
+            node->has_slept = false;
             begin(service);
+        }
     }
     if (goes_on)
         proceed(world, node, service);
@@ -230,7 +246,7 @@ static void act(struct world *world, struct node *node)
 
 static void wake(struct node *node)
 {
-    node->is_awake = true;
+    node->is_awake = node->has_slept = true;
     node->is_rung = false;
     node->due_ns = SZ_NEVER;
     node->todo_ns = node->plan->wake_ns;
@@ -240,6 +256,9 @@ void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t 
 {
     if (start_ns > node->clock_ns)
         node->clock_ns = start_ns;
+    world->running = node;
+    world->last_bell_ns = stop_ns - node->plan->bell_ns;
+    ring_owed_bells(world, node);
     if (node->is_awake && node->is_rung) { /* it looks at everything once more before it sleeps */
         node->is_busy = true;
         node->is_rung = false;
@@ -267,4 +286,5 @@ void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t 
         }
     }
     node->clock_ns = target_ns;
+    world->running = NULL;
 }

@@ -20,6 +20,35 @@ static void push(struct world *world, struct times_list *list, int64_t at_ns)
     list->at_ns[list->count++] = at_ns;
 }
 
+/* -- doorbells --------------------------------------------------------------------------------------------------- */
+
+/* Ring the other end: at once, or when the node that runs gets to it. */
+static void bell(struct world *world, int32_t participant, bool *owed, int64_t at_ns)
+{
+    const bool is_late = world->running && at_ns > world->last_bell_ns;
+    if (is_late)
+        *owed = world->running->owes_bell = true;
+    else
+        world->is_due[participant] = true;
+}
+
+void ring_owed_bells(struct world *world, struct node *node)
+{
+    const int32_t number = (int32_t)(node - world->nodes);
+    for (int32_t i = 0; i < world->plan->ring_count && node->owes_bell; i++) {
+        struct ring *const ring = &world->rings[i];
+        if (ring->rings_target && ring->plan->source == number) {
+            ring->rings_target = false;
+            world->is_due[ring->plan->target] = true;
+        }
+        if (ring->rings_source && ring->plan->target == number) {
+            ring->rings_source = false;
+            world->is_due[ring->plan->source] = true;
+        }
+    }
+    node->owes_bell = false;
+}
+
 /* -- the producer's side ----------------------------------------------------------------------------------------- */
 
 static void enqueue(struct ring *ring, const struct message *message)
@@ -79,11 +108,16 @@ enum reserved ring_publish(struct world *world, int32_t number, const struct mes
     enqueue(ring, &published);
     path_sent(world, number, &published);
     if (ring->armed_at == ring->published++)
-        world->is_due[ring->plan->target] = true;
+        bell(world, ring->plan->target, &ring->rings_target, at_ns);
     return ROOM;
 }
 
 /* -- the consumer's side ----------------------------------------------------------------------------------------- */
+
+bool ring_has(const struct ring *ring, int64_t at_ns)
+{
+    return ring->waiting_count && ring->waiting[ring->first].produced_ns <= at_ns;
+}
 
 bool ring_take(struct world *world, int32_t number, int64_t at_ns, struct message *message)
 {
@@ -120,7 +154,7 @@ void ring_give_back(struct world *world, int32_t number, int64_t at_ns)
     world->result->events++;
     if (ring->is_wanted) {
         ring->is_wanted = false;
-        world->is_due[ring->plan->source] = true;
+        bell(world, ring->plan->source, &ring->rings_source, at_ns);
     }
 }
 

@@ -34,6 +34,7 @@ struct ring {
     uint16_t published, seen, armed_at;
     bool is_wanted;  /* its producer waits for room and wants to be rung */
     bool is_stalled; /* that is counted already */
+    bool rings_target, rings_source; /* an end has yet to ring the other */
     struct histogram latency, age;
     /* Occupancy: changes of the present quantum, which the two ends make in an order of their own. */
     struct times_list taken_up, freed;
@@ -52,8 +53,9 @@ struct service {
     int32_t *order;          /* [output_count]: outputs by their offset in the present call */
     int32_t next_output;
     int64_t elapsed_ns; /* of the present call */
-    bool is_calling;    /* time of its call passes */
-    bool is_unsent;     /* something could not be sent: the call goes on when there is room */
+    bool is_taking;  /* its node has woken and gets to the inputs */
+    bool is_calling; /* time of its call passes */
+    bool is_unsent;  /* something could not be sent: the call goes on when there is room */
 };
 
 struct node {
@@ -63,6 +65,8 @@ struct node {
     int64_t clock_ns, todo_ns, due_ns;
     int32_t cursor;
     bool is_awake, is_rung, is_busy;
+    bool has_slept; /* and has not made a call since */
+    bool owes_bell; /* one that it has not got to within its last quantum */
 };
 
 struct outlet {
@@ -119,6 +123,8 @@ struct world {
     struct device *devices;
     struct path *paths;
     bool *is_due; /* [participants]: a doorbell is on its way */
+    struct node *running; /* NULL: devices act */
+    int64_t last_bell_ns; /* what the running node does later, it rings for in a later quantum */
     int64_t now_ns;
     bool is_out_of_memory;
     bool is_endless; /* something goes on while no time passes */
@@ -134,10 +140,12 @@ void world_free(struct world *world);
 /* ring.c */
 enum reserved { NO_ROOM, ROOM, REFUSED };
 enum reserved ring_publish(struct world *world, int32_t ring, const struct message *message, int64_t at_ns);
+bool ring_has(const struct ring *ring, int64_t at_ns);
 bool ring_take(struct world *world, int32_t ring, int64_t at_ns, struct message *message);
 bool ring_is_open(const struct world *world, int32_t ring);
 void ring_give_back(struct world *world, int32_t ring, int64_t at_ns);
 int64_t ring_due_ns(const struct ring *ring);
+void ring_owed_bells(struct world *world, struct node *node);
 void ring_settle(struct world *world, struct ring *ring, int64_t until_ns);
 void ring_conclude(struct world *world, struct ring *ring);
 

@@ -25,7 +25,7 @@ static struct sz_ring_plan rings[MOST_RINGS];
 static struct sz_service_plan services[MOST_NODES][MOST_SERVICES];
 static struct ends required[MOST_NODES][MOST_SERVICES], sampled[MOST_NODES][MOST_SERVICES];
 static struct ends outputs[MOST_NODES][MOST_SERVICES], taken[MOST_DEVICES], sent[MOST_DEVICES];
-static int64_t hold_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS];
+static int64_t hold_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS], take_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS];
 static int64_t offsets_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS * MOST_RINGS];
 static struct sz_node_plan nodes[MOST_NODES];
 static struct sz_device_plan devices[MOST_DEVICES];
@@ -120,6 +120,7 @@ static void finish_service(int32_t node, int32_t number)
     const int32_t output_count = outputs[node][number].count;
     for (int64_t call = 0; call < call_count; call++) {
         hold_ns[node][number][call] = 1 + pick(2 * plan.quantum_ns);
+        take_ns[node][number][call] = pick(1) * pick(plan.quantum_ns);
         for (int32_t i = 0; i < output_count; i++)
             offsets_ns[node][number][call * output_count + i] = pick(5) ? pick(2 * plan.quantum_ns) : SZ_NOT_SENT;
     }
@@ -127,7 +128,7 @@ static void finish_service(int32_t node, int32_t number)
         required[node][number].rings, sampled[node][number].rings, outputs[node][number].rings,
         required[node][number].count, sampled[node][number].count, output_count,
         nodes[node].service_count == 1 && pick(1), call_count, pick(1) * pick(plan.quantum_ns),
-        hold_ns[node][number], offsets_ns[node][number]};
+        take_ns[node][number], hold_ns[node][number], offsets_ns[node][number]};
 }
 
 static void finish_device(int32_t number)
@@ -163,7 +164,7 @@ static void draw(uint64_t seed)
                             .device_count = 3 + (int32_t)pick(MOST_DEVICES - 3)};
     plan.step_ns = (plan.duration_ns + STEPS - 1) / STEPS;
     for (int32_t i = 0; i < plan.node_count; i++)
-        nodes[i] = (struct sz_node_plan){services[i], 1 + (int32_t)pick(MOST_SERVICES - 1), (int32_t)pick(1), pick(300)};
+        nodes[i] = (struct sz_node_plan){services[i], 1 + (int32_t)pick(MOST_SERVICES - 1), (int32_t)pick(1), pick(300), pick(1) * pick(300)};
     for (int32_t i = 0; i < plan.device_count; i++) /* one link at most: it has all the lanes */
         devices[i].kind = i == 0 ? SZ_SENSOR : i == 1 ? SZ_LINK : (int32_t)pick(SZ_ACCELERATOR);
     while (plan.ring_count < MOST_RINGS - 3 && pick(20))
