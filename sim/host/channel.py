@@ -82,7 +82,12 @@ class Channel:
         self._unseen = 0
         self._missed = 0
         self._surplus = 0
-        self._ghosts: list[MessageRecord] = []
+        self._ghosts: dict[int, MessageRecord] = {}
+        """By number, tensors that came and went between two looks."""
+        self._taken_ghosts: set[int] = set()
+        self._in_slot: dict[int, MessageRecord] = {}
+        self._replaced_ns: dict[int, int] = {}
+        """By number, when the slot of a tensor got another one."""
         self._broken_epoch: int | None = None
         self.taken = False
 
@@ -179,6 +184,8 @@ class Channel:
             message.dropped = message.taken_ns is None
             message.returned_ns = now_ns
         self._live.clear()
+        self._in_slot.clear()
+        self._replaced_ns.clear()
         self._passed = -1
         self._may_begin_anew = True
 
@@ -208,6 +215,10 @@ class Channel:
         )
         self.record.messages.append(message)
         self._live[event.sequence] = message
+        before = self._in_slot.get(event.slot)
+        if before is not None and before.sequence in self._live:
+            self._replaced_ns[before.sequence] = event.produced_ns
+        self._in_slot[event.slot] = message
         shape = "x".join(map(str, event.shape))
         stamps = (event.sequence, event.produced_ns, event.origin_sequence, event.origin_ns)
         trace.add(now_ns, "tensor", self.name, *stamps, event.dtype, shape, digest)
@@ -234,7 +245,7 @@ class Channel:
             message = MessageRecord(self._next_sequence, at_ns, returned_ns=at_ns, dropped=refused)
             self.record.messages.append(message)
             if not refused:
-                self._ghosts.append(message)
+                self._ghosts[message.sequence] = message
             self._next_sequence += 1
         self._missed += count
         self.record.gaps += count
@@ -242,9 +253,12 @@ class Channel:
     def _moved(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         """Note that a tensor was taken, given back or withdrawn."""
         message = self._live.get(event.sequence)
+        if message is None and event.sequence in self._ghosts and event.kind != "revoked":
+            self._taken_ghosts.add(event.sequence)
+            return
         self._must(message is not None, f"a receipt for tensor {event.sequence}, which is not there")
         assert message is not None
-        if event.kind == "revoked":  # older ones may still be taken: claimed ones that lie in their consumer's future
+        if event.kind == "revoked":  # an older one may yet be taken: one that its consumer claimed ahead of its time
             self._withdraw(now_ns, message, trace)
             return
         self._passed = max(self._passed, event.sequence)
@@ -258,6 +272,7 @@ class Channel:
             trace.add(now_ns, "returned", self.name, event.sequence, event.taken_ns, event.returned_ns)
             message.returned_ns = event.returned_ns
             del self._live[event.sequence]
+            self._replaced_ns.pop(event.sequence, None)
 
     def _withdraw_passed(self, now_ns: int, trace: Trace) -> None:
         """Withdraw what was not taken before a newer one was: a ring is first in, first out."""
@@ -272,7 +287,10 @@ class Channel:
         del self._live[message.sequence]
 
     def _withdrawn_ns(self, message: MessageRecord) -> int:
-        """Return when a tensor was withdrawn: as the one came that needed its slot, a whole ring later."""
+        """Return when a tensor was withdrawn: as the one came that got its slot; unseen, a whole ring later."""
+        replaced_ns = self._replaced_ns.pop(message.sequence, None)
+        if replaced_ns is not None:
+            return replaced_ns
         messages = self.record.messages
         replacing = min(len(messages) - 1, messages.index(message) + self.layout.depth)
         return messages[replacing].produced_ns
@@ -300,7 +318,8 @@ class Channel:
         dropped = max(0, min(unseen, MOST_MISSED - self._missed))
         if self.record.overflow == "drop_oldest":
             waiting = (message for message in self._live.values() if message.taken_ns is None)
-            for message in [*self._ghosts, *waiting][:dropped]:
+            ghosts = (message for number, message in self._ghosts.items() if number not in self._taken_ghosts)
+            for message in [*ghosts, *waiting][:dropped]:
                 message.dropped = True
         else:
             self._miss(dropped, self.record.messages[-1].produced_ns if self.record.messages else 0)

@@ -34,8 +34,10 @@ class RingOutcome:
     Attributes:
         offered: tensors that its producer wanted to send, those that were dropped included.
         delivered: that were taken.
-        dropped: that were never taken as it was full.
-        stalls: how often its producer had to wait for room.
+        dropped: that were never taken as it was full. Among them, unlike in a report, those that a ring that drops the
+            oldest had to refuse as its consumer had claimed all: its producer does not count them, and neither are
+            they among the messages of a report, but lost they are.
+        stalls: how often its producer had to wait for room, or a ring that drops the oldest began to refuse.
         occupancy_max: most slots held at once.
         level_ns: int64[depth + 1]; how long so many slots were held.
         latency: published to taken.

@@ -156,6 +156,58 @@ def test_what_is_refused_last_counts_too() -> None:
     assert wired.channel.record.published == 10
 
 
+def test_a_tensor_is_withdrawn_when_another_one_gets_its_slot() -> None:
+    """Not a whole ring later: its consumer may hold some of the slots."""
+    wired = Wired("drop_oldest")
+    for value in range(4):
+        wired.now_ns = 10 * value + 10
+        assert wired.send(value)
+    held = wired.take()
+    wired.observe(50)
+    for value in range(4, 6):
+        wired.now_ns = 10 * value + 20
+        assert wired.send(value)
+    wired.observe(100)
+    assert held.sequence == 0
+    assert [(each.sequence, each.returned_ns) for each in wired.messages if each.dropped] == [(1, 60), (2, 70)]
+
+
+def test_a_claimed_tensor_from_the_future_may_be_taken_after_newer_ones_were_withdrawn() -> None:
+    """A consumer without a core has claimed one that lies in its future, while its producer goes round the ring."""
+    wired = Wired("drop_oldest", 2)
+    wired.now_ns = 10
+    assert wired.send(0)
+    wired.now_ns = 5
+    assert wired.consumer.take() is None and wired.consumer.due_ns == 10
+    for value in range(1, 9):
+        wired.now_ns = 10 * value + 10
+        assert wired.send(value)
+        wired.observe(wired.now_ns, "source")
+    frame = wired.take()
+    assert frame.sequence == 0
+    wired.consumer.give_back(frame)
+    wired.observe(200, "target")
+    wired.channel.conclude()
+    assert [message.sequence for message in wired.messages if message.dropped] == [1, 2, 3, 4, 5, 6, 7]
+    assert (wired.messages[0].taken_ns, wired.messages[0].returned_ns) == (90, 90)
+
+
+def test_a_receipt_for_a_tensor_that_came_and_went_between_two_looks() -> None:
+    """Both ends may be one partition's: its slot holds the next tensor already, and the receipt is still that of it."""
+    wired = Wired(depth=2)
+    wired.now_ns = 10
+    assert wired.send(1)
+    wired.consumer.give_back(wired.take())
+    assert wired.send(2)
+    wired.observe(100)
+    wired.consumer.give_back(wired.take())
+    wired.observe(200)
+    wired.channel.conclude()
+    assert [message.sequence for message in wired.messages] == [0, 1]
+    assert not wired.channel.broken and not any(message.dropped for message in wired.messages)
+    assert wired.channel.record.gaps == 1
+
+
 def test_drop_oldest_withdraws_what_was_not_taken() -> None:
     wired = Wired("drop_oldest")
     for value in range(6):

@@ -13,7 +13,7 @@ from sim.report.record import ChannelRecord, MessageRecord, PathRecord
 from sim.sizing.outcome import Outcome, RingOutcome, Times
 from sim.sizing.plan import Link
 
-from .reference import Unwatched, World
+from .reference import World
 
 RANKS = {"p50_ns": 50, "p95_ns": 95, "p99_ns": 99, "p99_9_ns": P99_9}
 
@@ -63,8 +63,8 @@ def _series(outcome: Outcome, world: World) -> Iterator[str]:
 def _records(outcome: Outcome, world: World) -> Iterator[str]:
     """What the host saw at boundaries is what the ends did, as far as it can be seen."""
     for name, ring in outcome.rings.items():
-        if isinstance(world.channels[name], Unwatched):
-            continue
+        if world.plan.rings[name].source == world.plan.rings[name].target:
+            continue  # what comes and goes within a quantum
         record = world.channels[name].record
         unseen = sum(tensor.unseen for tensor in world.journals[name].tensors)
         yield from _unlike(f"{name} record published", ring.offered - unseen, record.published)
@@ -73,7 +73,8 @@ def _records(outcome: Outcome, world: World) -> Iterator[str]:
         yield from _times(f"{name} record latency", ring.latency, record.latencies_ns)
         yield from _times(f"{name} record age", ring.age, record.ages_ns)
         at_start = any(tensor.returned_ns == 0 for tensor in world.journals[name].tensors)  # in a receipt 0 is: not yet
-        if record.overflow != "drop_oldest" and not at_start:  # of one that was withdrawn the host does not know when
+        unseen_withdrawn = record.overflow == "drop_oldest" and record.gaps  # of these the host does not know when
+        if not unseen_withdrawn and not at_start:
             yield from _unlike(f"{name} record max", ring.occupancy_max, record.occupancy_max)
             mean = record.occupancy_mean(world.plan.duration_ns)
             yield from _unlike(f"{name} record mean", _mean(ring), mean)
@@ -121,4 +122,5 @@ def _devices(outcome: Outcome, world: World) -> Iterator[str]:
             busy_ns = (max if device.full_duplex else sum)(each.busy_ns for each in both)
             yield from _unlike(f"{device.name} busy", counted, (busy_ns, sum(each.tensors for each in both)))
         elif isinstance(real, AcceleratorDevice):
-            yield from _unlike(f"{device.name} busy", counted, (real.busy_ns, real.jobs))
+            busy_ns = sum(end_ns - start_ns for start_ns, end_ns, _ in real.jobs)
+            yield from _unlike(f"{device.name} busy", counted, (busy_ns, len(real.jobs)))

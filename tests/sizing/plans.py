@@ -81,7 +81,7 @@ class Draw:
         random.shuffle(nodes)
         random.shuffle(devices)
         policy, scheduled = self._policy([node.name for node in nodes])
-        nodes = [Node(n.name, n.services, n.wake_ns, n.name in scheduled) for n in nodes]
+        nodes = [replace(node, scheduled=node.name in scheduled) for node in nodes]
         return Plan(
             f"random {self._seed}",
             self._quantum_ns,
@@ -173,7 +173,9 @@ class Draw:
         nodes = []
         for name in names:
             services = tuple(self._service(draft, is_firmware[name]) for draft in drafts if draft.node == name)
-            nodes.append(Node(name, services, random.choice((0, 0, 1, self._span_ns(0.05, 0.4)))))
+            wake_ns = random.choice((0, 0, 1, self._span_ns(0.05, 0.4)))
+            bell_ns = random.choice((0, 0, 1, self._span_ns(0.02, 0.3)))
+            nodes.append(Node(name, services, wake_ns, bell_ns=bell_ns))
         return nodes
 
     def _service(self, draft: _Draft, keeps: bool) -> Service:
@@ -185,7 +187,9 @@ class Draw:
             row = [random.choice((longest, random.randint(0, longest))) for _ in draft.outputs]
             row = row if keeps else sorted(row)
             offsets.append([NOT_SENT if random.random() < 0.1 else offset for offset in row])
-        calls = Calls(np.array(hold, np.int64), np.array(offsets, np.int64).reshape(count, len(draft.outputs)))
+        table = np.array(offsets, np.int64).reshape(count, len(draft.outputs))
+        take = np.array([random.choice((0, self._span_ns(0.02, 0.4))) for _ in range(count)], np.int64)
+        calls = Calls(np.array(hold, np.int64), table, take if random.random() < 0.6 else None)
         gap_ns = random.choice((0, 0, 1, self._span_ns(0.02, 0.5)))
         rings = tuple(draft.required), tuple(draft.sampled), tuple(draft.outputs)
         return Service(draft.name, *rings, calls, gap_ns, keeps)

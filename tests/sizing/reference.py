@@ -26,7 +26,9 @@ from sim.report.record import ChannelRecord
 from sim.sizing.plan import Accelerator, Device, Link, Node, Plan, Ring, Sensor, Sink
 from virtio_shm import Producer, TensorSpec
 
-from .guests import Agent, Firmware, Guest, Select
+from .agents import Agent, Select
+from .firmware import Firmware
+from .guests import Guest
 from .rings import Journal, NotedConsumer, NotedProducer
 
 
@@ -95,13 +97,6 @@ class Opener:
         self.wake_ns = NEVER_NS
 
 
-class Unwatched(Channel):
-    """A channel from a partition to itself: what comes and goes within a quantum the host cannot see."""
-
-    def observe(self, now_ns: int, trace: Trace, actor: str) -> None:
-        """See nothing."""
-
-
 @dataclass
 class World:
     """What a run leaves.
@@ -142,8 +137,7 @@ class World:
             self._agree(name)
             ends = End(ring.source, self._ends[name, True]), End(ring.target, self._ends[name, False])
             record = ChannelRecord("a", "b", "uint8", (ring.payload_bytes,), ring.depth, ring.overflow, 0)
-            kind = Unwatched if ring.source == ring.target else Channel
-            self.channels[name] = kind(name, self._regions[name], ring.layout, *ends, record)
+            self.channels[name] = Channel(name, self._regions[name], ring.layout, *ends, record)
             if ring.open_ns:
                 self.openers.append(Opener(ring, self._ends[name, True], self))
 
@@ -236,7 +230,6 @@ class World:
 
     def _firmware(self, node: Node) -> Firmware:
         rings, (service,) = self.plan.rings, node.services
-        firmware: Firmware
 
         def clock() -> int:
             return 0 if name not in self.guests else self.guests[name].clock()
@@ -245,8 +238,7 @@ class World:
         inputs = [self._consumer(rings[each], clock) for each in service.required]
         sampled = [self._consumer(rings[each], clock) for each in service.sampled]
         outputs = [(*self._producer(rings[each], clock), spec_of(rings[each])) for each in service.outputs]
-        firmware = Firmware(node, inputs, sampled, outputs)
-        return firmware
+        return Firmware(node, inputs, sampled, outputs)
 
     # -- the run -----------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,15 @@ class Journal:
     at: dict[int, Tensor] = field(default_factory=dict)
     """By slot, the newest tensor in it."""
 
+    def has(self, now_ns: int) -> bool:
+        """Tell whether there is one to be taken."""
+        for tensor in reversed(self.tensors):
+            if tensor.taken_ns is not None:
+                return False
+            if not tensor.refused and tensor.withdrawn_ns is None and tensor.produced_ns <= now_ns:
+                return True
+        return False
+
     def level_ns(self, depth: int, until_ns: int) -> list[int]:
         """Return how long each number of slots was held, by the definition in docs/report.md."""
         levels, since_ns, level = [0] * (depth + 1), 0, 0

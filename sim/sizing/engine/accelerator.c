@@ -74,7 +74,9 @@ static bool begin(struct device *device)
 
 void accelerator_act(struct world *world, struct device *device)
 {
+    int64_t steps = 0;
     do
         serve(world, device);
-    while (device->is_working ? finish(world, device) : begin(device));
+    while ((device->is_working ? finish(world, device) : begin(device)) && ++steps < MOST_STEPS);
+    world->is_endless |= steps == MOST_STEPS;
 }

@@ -65,7 +65,10 @@ struct sz_path_plan {
     int64_t deadline_ns;                 /* SZ_NEVER: none */
 };
 
-/* The executive's policy. Python fills `start_ns` and `stop_ns` (equal: not at all) for each node when it is asked. */
+/*
+ * The executive's policy. `decide` is asked after `next_ns`, about the same demands; Python fills `start_ns` and
+ * `stop_ns` (equal: not at all) for each node.
+ */
 struct sz_policy_plan {
     int64_t (*next_ns)(int64_t now_ns);
     void (*decide)(int64_t start_ns);

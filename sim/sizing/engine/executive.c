@@ -37,6 +37,8 @@ static bool run_devices(struct world *world, bool *acting)
         for (int32_t i = 0; i < count; i++)
             if (acting[i])
                 device_act(world, &world->devices[i]);
+        if (world->is_endless)
+            return false;
     }
     return false;
 }
@@ -105,10 +107,8 @@ static void run_scheduled(struct world *world, int32_t number, int64_t target_ns
 static void run_nodes(struct world *world, int64_t target_ns)
 {
     const struct sz_policy_plan *const policy = world->plan->policy;
-    if (policy) {
-        tell_demands(world);
+    if (policy)
         policy->decide(target_ns - world->plan->quantum_ns);
-    }
     for (int32_t i = 0; i < world->plan->node_count; i++) {
         if (!is_free(world, i))
             run_scheduled(world, i, target_ns);

@@ -98,7 +98,9 @@ class Lowered:
         return _LOWERED[type(device)](self, device)
 
     def _sensor(self, sensor: Sensor) -> tuple[Any, ...]:
-        interval, rings = sensor.interval_ns, self._numbers(sensor.outputs)
+        rings, interval = self._numbers(sensor.outputs), sensor.interval_ns
+        if interval.numerator > c.NEVER:  # more digits than any time of a run can tell apart
+            interval = interval.limit_denominator(int(c.NEVER / (interval + 1)))
         count = -1 if sensor.count is None else sensor.count
         timing = interval.numerator, interval.denominator, sensor.jitter_ns, count
         return c.SENSOR, len(sensor.outputs), 0, 0, rings, None, None, *timing, sensor.seed, sensor.waits, 0, 0, 0

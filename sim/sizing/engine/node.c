@@ -6,8 +6,6 @@
  */
 #include "world.h"
 
-#define MOST_STEPS 1000000 /* that take no time; beyond it is a loop without end */
-
 static int64_t earlier(int64_t one, int64_t other) { return one < other ? one : other; }
 
 int64_t node_wake_ns(const struct node *node)
@@ -336,7 +334,7 @@ void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t 
         if (node->clock_ns < stop_ns && node->is_awake)
             act(world, node);
         steps = spent_ns ? 0 : steps + 1;
-        if (steps > MOST_STEPS) {
+        if (steps == MOST_STEPS) {
             world->is_endless = true;
             break;
         }

@@ -26,6 +26,7 @@ class Scheduling:
         count = len(nodes)
         self.error: Exception | None = None
         self._policy = policy
+        self._demands: dict[str, Demand] = {}
         self._names = [(number, node.name) for number, node in enumerate(nodes) if node.scheduled]
         self._wake, self._start, self._stop, self._executed = ((ctypes.c_int64 * count)() for _ in range(4))
         self._is_rung, self._has_run = ((ctypes.c_uint8 * count)() for _ in range(2))
@@ -33,21 +34,20 @@ class Scheduling:
         asked = c.Asked(self._next_ns), c.Told(self._decide), c.Told(self._account)
         self.structure = c.PolicyPlan(*asked, *times, self._is_rung, self._has_run)
 
-    def _demands(self) -> dict[str, Demand]:
-        return {name: Demand(self._wake[number], bool(self._is_rung[number])) for number, name in self._names}
-
     def _next_ns(self, now_ns: int) -> int:
         if self.error is not None:
             return c.NEVER
         try:
-            return self._policy.next_ns(now_ns, self._demands())
+            wake, rung = self._wake, self._is_rung
+            self._demands = {name: Demand(wake[number], bool(rung[number])) for number, name in self._names}
+            return self._policy.next_ns(now_ns, self._demands)
         except Exception as error:  # noqa: BLE001 - it is raised once the engine has returned
             self.error = error
             return c.NEVER
 
     def _decide(self, start_ns: int) -> None:
         try:
-            slices = self._policy.decide(start_ns, self._demands())
+            slices = self._policy.decide(start_ns, self._demands)
         except Exception as error:  # noqa: BLE001 - see above
             self.error = self.error or error
             return

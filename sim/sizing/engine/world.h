@@ -5,6 +5,8 @@
 
 #include "engine.h"
 
+#define MOST_STEPS 1000000 /* of one participant while no time passes; beyond it is a loop without end */
+
 /* A tensor: what its frame header says of it. */
 struct message {
     int64_t produced_ns, origin_ns, origin_sequence;
