@@ -36,7 +36,7 @@ class _TimedInput(channels.Input):
     service: _TimedService
 
     def take(self) -> Frame | None:
-        self.service.get_to()
+        self.service.get_to(self)
         return super().take()
 
 
@@ -47,10 +47,11 @@ class _TimedService(runtime.Service):
     plan: Service
     arrays: Sequence[Any]
     _elapsed_ns = 0
-    _is_first = True
+    _looks = _is_complete = False
 
     def step(self) -> bool:
-        self._is_first = True
+        if not self._unsent:
+            self._looks, self._elapsed_ns = True, 0
         return super().step()
 
     @property
@@ -66,14 +67,16 @@ class _TimedService(runtime.Service):
     def offsets_ns(self) -> Any:
         return self.plan.calls.offsets_ns[self._row].tolist()
 
-    def get_to(self) -> None:
-        """Before the first one is taken, execute what it takes to get there, if all are there."""
-        missing, is_first, self._is_first = self._needed[len(self._frames) :], self._is_first, False
-        if not (is_first and self.guest.has_slept):
-            return
-        if all(end._any_end.journal.has(self.guest.clock()) for end in missing):
-            take_ns = self.plan.calls.take_ns
-            self.guest.spend(0 if take_ns is None else int(take_ns[self._row]))
+    def get_to(self, taken: channels.Input) -> None:
+        """Execute what it takes to get to an input of a call that has all of them."""
+        if self._looks:
+            missing = self._needed[len(self._frames) :]
+            self._looks, self._is_complete = False, all(end._any_end.journal.has(self.guest.clock()) for end in missing)
+        if self._is_complete and self.plan.calls.take_ns is not None:
+            number = next(number for number, each in enumerate(self._needed) if each is taken)
+            take_ns = int(self.plan.calls.take_ns[self._row, number])
+            self.guest.spend(take_ns if number or self.guest.has_slept else 0)
+            self._elapsed_ns += take_ns if number else 0
 
     def reach(self, offset_ns: int) -> None:
         """Execute up to this time of the call."""
@@ -82,7 +85,6 @@ class _TimedService(runtime.Service):
 
     def called(self, *inputs: Any) -> Any:
         """Return a tensor for every output that this call sends on."""
-        self._elapsed_ns = 0
         self.guest.has_slept = False
         self.guest.spend(0)
         sends = [offset != NOT_SENT for offset in self.offsets_ns]

@@ -31,7 +31,7 @@ class Firmware(Guest):
         (self._service,) = node.services
         self._inputs, self._sampled, self._outputs = inputs, sampled, outputs
         self._held: dict[int, Frame] = {}
-        self._doorbells = 0
+        self._elapsed_ns = 0
         super().__init__(node)
 
     def main(self) -> None:
@@ -61,18 +61,21 @@ class Firmware(Guest):
         for vector, end in self._sampled:
             while self._take(vector, end):
                 any_new = True
-        self._get_to()
-        for vector, end in self._inputs:
+        there = all(vector in self._held or end.journal.has(self.clock()) for vector, end in self._inputs)
+        self._elapsed_ns = 0
+        for number, (vector, end) in enumerate(self._inputs):
+            if vector not in self._held and there and complete:
+                self._get_to(number)
             complete = (vector in self._held or self._take(vector, end)) and complete
         return complete if self._inputs else any_new
 
-    def _get_to(self) -> None:
-        """If all that is required is there, execute what it takes to get to it."""
+    def _get_to(self, number: int) -> None:
+        """Execute what it takes to get to an input of a call that has all of them."""
         calls = self._service.calls
-        missing = [end for vector, end in self._inputs if vector not in self._held]
-        if self._inputs and self.has_slept and all(end.journal.has(self.clock()) for end in missing):
-            row = self.calls[self._service.name] % len(calls.hold_ns)
-            self.spend(0 if calls.take_ns is None else int(calls.take_ns[row]))
+        if calls.take_ns is not None:
+            take_ns = int(calls.take_ns[self.calls[self._service.name] % len(calls.hold_ns), number])
+            self.spend(take_ns if number or self.has_slept else 0)
+            self._elapsed_ns += take_ns if number else 0
 
     def _take(self, vector: int, end: NotedConsumer) -> bool:
         frame = end.take()
@@ -93,7 +96,7 @@ class Firmware(Guest):
         calls, row = self._service.calls, self.calls[self._service.name] % len(self._service.calls.hold_ns)
         origin = next(self._held[vector] for vector, _ in self._inputs or self._sampled if vector in self._held)
         sends = [(int(at), number) for number, at in enumerate(calls.offsets_ns[row]) if at != NOT_SENT]
-        elapsed_ns = 0
+        elapsed_ns = self._elapsed_ns
         self.has_slept = False
         self.spend(0)
         for at_ns, number in sorted(sends):

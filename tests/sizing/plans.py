@@ -188,7 +188,9 @@ class Draw:
             row = row if keeps else sorted(row)
             offsets.append([NOT_SENT if random.random() < 0.1 else offset for offset in row])
         table = np.array(offsets, np.int64).reshape(count, len(draft.outputs))
-        take = np.array([random.choice((0, self._span_ns(0.02, 0.4))) for _ in range(count)], np.int64)
+        take = np.zeros((count, len(draft.required)), np.int64)
+        for place in np.ndindex(take.shape):
+            take[place] = random.choice((0, self._span_ns(0.02, 0.4)))
         calls = Calls(np.array(hold, np.int64), table, take if random.random() < 0.6 else None)
         gap_ns = random.choice((0, 0, 1, self._span_ns(0.02, 0.5)))
         rings = tuple(draft.required), tuple(draft.sampled), tuple(draft.outputs)

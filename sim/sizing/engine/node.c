@@ -237,6 +237,8 @@ static void take(struct world *world, struct node *node, struct service *service
         return;
     }
     service->taking = SZ_NOBODY;
+    if (failed && service->plan->keeps)
+        collect(world, service, node->clock_ns);
     if (failed)
         go_on(world, node);
     else

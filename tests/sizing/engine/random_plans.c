@@ -25,7 +25,8 @@ static struct sz_ring_plan rings[MOST_RINGS];
 static struct sz_service_plan services[MOST_NODES][MOST_SERVICES];
 static struct ends required[MOST_NODES][MOST_SERVICES], sampled[MOST_NODES][MOST_SERVICES];
 static struct ends outputs[MOST_NODES][MOST_SERVICES], taken[MOST_DEVICES], sent[MOST_DEVICES];
-static int64_t hold_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS], take_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS];
+static int64_t hold_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS];
+static int64_t take_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS * MOST_RINGS];
 static int64_t offsets_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS * MOST_RINGS];
 static struct sz_node_plan nodes[MOST_NODES];
 static struct sz_device_plan devices[MOST_DEVICES];
@@ -120,7 +121,8 @@ static void finish_service(int32_t node, int32_t number)
     const int32_t output_count = outputs[node][number].count;
     for (int64_t call = 0; call < call_count; call++) {
         hold_ns[node][number][call] = 1 + pick(2 * plan.quantum_ns);
-        take_ns[node][number][call] = pick(1) * pick(plan.quantum_ns);
+        for (int32_t i = 0; i < required[node][number].count; i++)
+            take_ns[node][number][call * required[node][number].count + i] = pick(1) * pick(plan.quantum_ns);
         for (int32_t i = 0; i < output_count; i++)
             offsets_ns[node][number][call * output_count + i] = pick(5) ? pick(2 * plan.quantum_ns) : SZ_NOT_SENT;
     }
