@@ -62,6 +62,9 @@ class Service(Section):
         alias="time",
         description="Execution time of a call, for sizing without a run; a run takes as long as it takes.",
     )
+    sends_every: int = Field(
+        default=1, ge=1, le=10_000, description="With `time`: only every so many-th call sends its outputs."
+    )
 
     @property
     def program(self) -> Program:
@@ -169,6 +172,9 @@ class McuService(Section):
         default=None,
         alias="time",
         description="Execution time of a call, for sizing without a run; a run takes as long as it takes.",
+    )
+    sends_every: int = Field(
+        default=1, ge=1, le=10_000, description="With `time`: only every so many-th call sends its outputs."
     )
 
     @property

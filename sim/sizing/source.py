@@ -9,6 +9,7 @@ from pathlib import Path
 from sim.host.legs import Leg, legs_of
 from sim.scenario.model import Scenario
 from sim.sizing.errors import SizingError
+from sim.sizing.plan import NOT_SENT
 from sim.sizing.ports import ports_of, services_of
 from sim.sizing.timing import ServiceTiming, Timing, read
 
@@ -43,14 +44,15 @@ def timing_of(scenario: Scenario, file: Path, from_run: Path | None, run: Callab
 
 
 def _declared(scenario: Scenario, legs: Sequence[Leg]) -> dict[str, ServiceTiming]:
-    """Return the timing of each service that declares how long it takes: it sends everything at the end of a call."""
+    """Return the timing of each service that declares how long it takes: it sends at the end of a call, or of some."""
     found = {}
     for partition, service in services_of(scenario):
         described = scenario.partitions[partition].services.get(service)
         time_ns = described.time_ns if described is not None else None  # `firmware` of a user's own declares none
         if time_ns is not None:
             outputs = ports_of(scenario, legs, partition, service).outputs
-            calls = (time_ns,), ((time_ns,) * len(outputs),)
+            silent = ((NOT_SENT,) * len(outputs),) * (described.sends_every - 1)
+            calls = (time_ns,) * described.sends_every, (*silent, (time_ns,) * len(outputs))
             found[f"{partition}.{service}"] = ServiceTiming(outputs, *calls, source="declared")
     return found
 
