@@ -48,8 +48,8 @@ def _declared(scenario: Scenario, legs: Sequence[Leg]) -> dict[str, ServiceTimin
     found = {}
     for partition, service in services_of(scenario):
         described = scenario.partitions[partition].services.get(service)
-        time_ns = described.time_ns if described is not None else None  # `firmware` of a user's own declares none
-        if time_ns is not None:
+        if described is not None and described.time_ns is not None:  # `firmware` of a user's own declares none
+            time_ns = described.time_ns
             outputs = ports_of(scenario, legs, partition, service).outputs
             silent = ((NOT_SENT,) * len(outputs),) * (described.sends_every - 1)
             calls = (time_ns,) * described.sends_every, (*silent, (time_ns,) * len(outputs))
