@@ -110,7 +110,7 @@ def conclude(run: Run, file: Path, folder: Path, baseline: Recorded | None = Non
 def _note_timing(run: Run, folder: Path) -> None:
     """Write how long services took, for `sim size`; in real time that says nothing of the system."""
     from sim.sizing import timing
-    from sim.sizing.measuring import measure
+    from sim.sizing.timing.measuring import measure
 
     (folder / timing.FILE).unlink(missing_ok=True)
     if run.scenario.time.mode == "virtual":

@@ -29,7 +29,7 @@ def build(quiet: bool, refresh: bool, machine: str) -> None:
     from guests.linux import image
     from machines import boards
     from machines.qemu import binary, plugin
-    from sim.sizing.engine import library as engine
+    from sim.sizing.model.engine import library as engine
     from virtio_shm import library
 
     began = time.monotonic()

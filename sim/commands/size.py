@@ -122,7 +122,7 @@ class _Question:
     def answer(self) -> int:
         """Find the answer, prove it, write and print it; return the exit code."""
         from sim.sizing.answering import answer_question
-        from sim.sizing.source import timing_of
+        from sim.sizing.timing.source import timing_of
 
         options = self.options
         timing = timing_of(self.scenario, options.file, options.from_run, self._measure)

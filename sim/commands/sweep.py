@@ -190,7 +190,7 @@ class _Sweep:
     def _untimed(self) -> Timing:
         """Return execution times of nothing at all, with which a question can be looked at."""
         from sim.host.legs import legs_of
-        from sim.sizing.ports import ports_of, services_of
+        from sim.sizing.plan.ports import ports_of, services_of
         from sim.sizing.timing import ServiceTiming, Timing
 
         legs, services = legs_of(self.scenario), {}
@@ -202,8 +202,8 @@ class _Sweep:
     def _timing(self) -> Timing:
         """Return execution times; those that an earlier call measured for this folder are taken again."""
         from sim.sizing import timing
-        from sim.sizing.source import timing_of
         from sim.sizing.sweep.folder import MEASURED
+        from sim.sizing.timing.source import timing_of
 
         def run() -> Path:
             measured = self.folder / MEASURED

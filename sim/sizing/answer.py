@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sim.sizing.account import Account
 from sim.sizing.bounds import Bounds
-from sim.sizing.outcome import Outcome
+from sim.sizing.model.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sim.sizing.depths import Depths, Simulate, with_depths
-from sim.sizing.outcome import Outcome
+from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Plan
 
 DOUBLINGS = 6

@@ -18,9 +18,9 @@ from sim.scenario.model import LinuxPartition, McuPartition, Scenario
 from sim.scenario.units import NS_PER_S
 from sim.sizing.bounds.supply import supplies_of
 from sim.sizing.errors import SizingError
-from sim.sizing.paths import paths_of
 from sim.sizing.plan import Accelerator, Calls, Device, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
-from sim.sizing.ports import Ports, ports_of
+from sim.sizing.plan.paths import paths_of
+from sim.sizing.plan.ports import Ports, ports_of
 from sim.sizing.timing import NodeTiming, ServiceTiming, Timing
 
 

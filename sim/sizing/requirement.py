@@ -10,7 +10,7 @@ from typing import Literal
 
 from sim.report import svg
 from sim.sizing.answer import Verdict
-from sim.sizing.outcome import Outcome, RingOutcome, Times
+from sim.sizing.model.outcome import Outcome, RingOutcome, Times
 from sim.sizing.plan import Plan
 
 Unit = Literal["ns", "bytes", ""]

@@ -22,9 +22,9 @@ from sim.scenario.problem import advice
 from sim.scenario.units import parse_duration, parse_memory, shown
 from sim.sizing.answer import Verdict
 from sim.sizing.errors import SizingError
-from sim.sizing.outcome import Outcome
-from sim.sizing.paths import ways_of
+from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Plan
+from sim.sizing.plan.paths import ways_of
 from sim.sizing.requirement import COMPARISONS, PERCENTILES, UNITS, Requirement
 
 DEFAULT = "drops=0"

@@ -13,7 +13,7 @@ from sim.report.record import ChannelRecord, PathRecord, RunRecord
 from sim.scenario.model import Scenario
 from sim.scenario.paths import DataPath
 from sim.sizing.answer import Compared
-from sim.sizing.outcome import Outcome, PathOutcome, RingOutcome, Times
+from sim.sizing.model.outcome import Outcome, PathOutcome, RingOutcome, Times
 from sim.sizing.plan import Plan
 from sim.sizing.requirement import in_words
 

@@ -10,7 +10,7 @@ import numpy as np
 from sim.sizing.account import Account, PartitionAccount, Region, Traffic
 from sim.sizing.answer import Answer, Compared, DepthCurve, Proposal, Sensitivity, Verdict
 from sim.sizing.bounds import Bounds, RingBound
-from sim.sizing.outcome import NodeOutcome, Outcome, PathOutcome, RingOutcome, Series, Times
+from sim.sizing.model.outcome import NodeOutcome, Outcome, PathOutcome, RingOutcome, Series, Times
 from virtio_shm import Layout
 
 HOSTILE = '</script><img src=x onerror="alert(1)"><b>$x$'

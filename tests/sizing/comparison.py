@@ -10,7 +10,7 @@ from machines.native.link import LinkDevice
 from sim.report.distribution import P99_9, percentile
 from sim.report.paths import _follow
 from sim.report.record import ChannelRecord, MessageRecord, PathRecord
-from sim.sizing.outcome import Outcome, RingOutcome, Times
+from sim.sizing.model.outcome import Outcome, RingOutcome, Times
 from sim.sizing.plan import Link
 
 from .reference import World

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.sizing.depths import depths_of
-from sim.sizing.outcome import Outcome, PathOutcome, RingOutcome, Times
+from sim.sizing.model.outcome import Outcome, PathOutcome, RingOutcome, Times
 from sim.sizing.plan import Path, Plan, Ring
 from sim.sizing.requirement import Requirement
 from sim.sizing.target import Target

@@ -14,9 +14,9 @@ from sim.scenario.model import Scenario
 from sim.sizing import reduction
 from sim.sizing.plan import Accelerator, Calls, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
 from sim.sizing.plan import Path as DataPath
-from sim.sizing.source import timing_of
 from sim.sizing.sweep.asking import Asked, Loader, ask
 from sim.sizing.sweep.sweeping import Origin
+from sim.sizing.timing.source import timing_of
 
 SECOND_NS = 1_000_000_000
 

@@ -9,7 +9,7 @@ import pytest
 
 from sim.scenario import load
 from sim.sizing.account import Account, account, region
-from sim.sizing.account_table import WIDTH, account_lines
+from sim.sizing.account.table import WIDTH, account_lines
 
 from .accounts import IVI_CAMERA, ROOT, plan_with_rings, shipped
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from machines.native.link import BUFFERS
-from sim.sizing.engine.library import SOURCE
 from sim.sizing.model import simulate
+from sim.sizing.model.engine.library import SOURCE
 from sim.sizing.plan import Calls, Node, Plan, Ring, Sensor, Service, Sink
 
 from .comparison import differences

@@ -13,7 +13,7 @@ from sim.scenario.model import DEPTHS, Scenario
 from sim.sizing import model
 from sim.sizing.answering import answer_question
 from sim.sizing.depths import Trials, with_depths
-from sim.sizing.ports import ports_of, services_of
+from sim.sizing.plan.ports import ports_of, services_of
 from sim.sizing.reduction import plan_of
 from sim.sizing.report.size_data import answer_json
 from sim.sizing.search import TargetOutOfReach

@@ -14,8 +14,8 @@ import pytest
 
 from machines.native.link import BUFFERS
 from sim.scenario.checks.supply import Supply
-from sim.sizing import engine
 from sim.sizing.bounds import RingBound, bounds
+from sim.sizing.model import engine
 from sim.sizing.plan import (
     NOT_SENT,
     Accelerator,

@@ -9,7 +9,7 @@ import pytest
 
 from sim.sizing.bounds import Bounds, bounds
 from sim.sizing.model import simulate
-from sim.sizing.outcome import Outcome
+from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Plan
 
 from .random_plans import CHAINS, EVERYTHING, Features, random_plan

@@ -18,7 +18,7 @@ from machines.native.link_timing import KINDS, LinkTiming
 from machines.native.participant import CameraDevice, DisplayDevice, NativeDevice
 from machines.native.recording import RecordingDevice
 from machines.native.sink import SinkDevice
-from sim.sizing.copies import copies_in, copies_out
+from sim.sizing.account.copies import copies_in, copies_out
 from sim.sizing.plan import Accelerator, Device, Link, Node, Plan, Sensor, Sink
 from virtio_shm import Consumer, Frame, Layout, Producer, TensorSpec
 

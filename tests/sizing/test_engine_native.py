@@ -17,9 +17,9 @@ from machines.native.camera import Camera
 from machines.native.plates import PlateSource
 from machines.native.recording import RecordingDevice
 from sim.report.distribution import P99_9, percentile
-from sim.sizing.engine import interface, load
-from sim.sizing.engine.library import SOURCE
-from sim.sizing.engine.lowering import Lowered
+from sim.sizing.model.engine import interface, load
+from sim.sizing.model.engine.library import SOURCE
+from sim.sizing.model.engine.lowering import Lowered
 from sim.sizing.plan import Plan, Ring, Sensor, Sink
 
 HERE = Path(__file__).parent

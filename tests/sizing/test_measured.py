@@ -10,8 +10,8 @@ import pytest
 from sim.scenario import load
 from sim.sizing.model import simulate
 from sim.sizing.reduction import plan_of
-from sim.sizing.source import timing_of
 from sim.sizing.timing import FILE, Timing
+from sim.sizing.timing.source import timing_of
 from tests.e2e.simulator import IVI, run
 
 pytestmark = [pytest.mark.guest, pytest.mark.slow]

@@ -8,10 +8,9 @@ import pytest
 
 from sim.report.record import FaultRecord, StateRecord
 from sim.scenario.model import Scenario
-from sim.sizing import measuring
-from sim.sizing.measuring import measure
 from sim.sizing.reduction import left_out
-from sim.sizing.timing import Arrivals
+from sim.sizing.timing import Arrivals, measuring
+from sim.sizing.timing.measuring import measure
 
 from .hand_made import LISTENER, US, Hand, scenario_in
 

@@ -9,7 +9,7 @@ import pytest
 from sim.scenario import load
 from sim.scenario.units import parse_bandwidth
 from sim.sizing.account import Account, account
-from sim.sizing.account_table import account_lines
+from sim.sizing.account.table import account_lines
 from tests.docs.documents import ROOT, blocks
 
 from .accounts import IVI_CAMERA, plan_with_rings

@@ -17,7 +17,7 @@ from sim.host.scheduler.arinc653 import Arinc653
 from sim.scenario.schedule import Window
 from sim.sizing.errors import SizingError
 from sim.sizing.model import simulate
-from sim.sizing.outcome import Outcome
+from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import NOT_SENT, Calls, Node, Overflow, Path, Plan, Ring, Sensor, Service, Sink
 
 from .plans import random_plan

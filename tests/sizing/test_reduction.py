@@ -16,8 +16,8 @@ from sim.scenario.model import Scenario
 from sim.sizing.errors import SizingError
 from sim.sizing.plan import Lane, Link, Sensor, Sink
 from sim.sizing.reduction import left_out, plan_of
-from sim.sizing.source import timing_of
 from sim.sizing.timing import Arrivals, NodeTiming, ServiceTiming, Timing
+from sim.sizing.timing.source import timing_of
 
 from .hand_made import scenario_in
 

@@ -20,8 +20,8 @@ from sim.sizing.reduction import plan_of
 from sim.sizing.requirement import Requirement
 from sim.sizing.search import search
 from sim.sizing.sensitivity import Change, breaks, changes, next_rate, sensitivities
-from sim.sizing.source import timing_of
 from sim.sizing.target import Target, parse_target
+from sim.sizing.timing.source import timing_of
 from tests.sizing import small_system
 from tests.sizing.responses import MS, NO_DROPS, PATH, Answered, System, at_most
 

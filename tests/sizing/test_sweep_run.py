@@ -20,7 +20,7 @@ from machines.errors import ParticipantFailed
 from sim import scenario as language
 from sim.host.legs import legs_of
 from sim.sizing.errors import SizingError
-from sim.sizing.ports import ports_of, services_of
+from sim.sizing.plan.ports import ports_of, services_of
 from sim.sizing.reduction import plan_of
 from sim.sizing.sweep.asking import ask
 from sim.sizing.sweep.engines import ENGINES, Answer, Task, engine

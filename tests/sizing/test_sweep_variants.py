@@ -9,7 +9,7 @@ import pytest
 
 from sim.sizing.errors import SizingError
 from sim.sizing.model import simulate
-from sim.sizing.outcome import Times
+from sim.sizing.model.outcome import Times
 from sim.sizing.plan import Plan, Sensor
 from sim.sizing.sweep.asking import Asked, ask
 from sim.sizing.sweep.cameras import Variant, vary, with_cameras

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 from sim.report.record import ChannelRecord, MessageRecord
-from sim.sizing.calls import Call, Input
-from sim.sizing.execution import ExecutionClock
-from sim.sizing.waking import bell_ns, fetches_ns, look_ns
+from sim.sizing.timing.calls import Call, Input
+from sim.sizing.timing.execution import ExecutionClock
+from sim.sizing.timing.waking import bell_ns, fetches_ns, look_ns
 
 US, MS = 1_000, 1_000_000
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.report import svg
 from sim.sizing.answer import Answer
-from sim.sizing.outcome import RingOutcome, Series
+from sim.sizing.model.outcome import RingOutcome, Series
 from sim.sizing.report.figure import Figure, Trace, text
 
 HEIGHT = 200

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sim.sizing.outcome import Outcome, PathOutcome
+from sim.sizing.model.outcome import Outcome, PathOutcome
 from sim.sizing.plan import Accelerator, Link, Plan
 from sim.sizing.sweep.cameras import Variant
 

@@ -3,7 +3,7 @@
  * Simulates random plans and checks what must hold of every outcome; to be compiled with sanitizers. Usage: COUNT.
  * A plan need not make sense: services without inputs, loops, rings that nobody fills.
  */
-#include "../../../sim/sizing/engine/engine.h"
+#include "../../../sim/sizing/model/engine/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>

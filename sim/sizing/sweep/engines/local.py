@@ -12,7 +12,7 @@ from multiprocessing.context import ForkProcess
 
 from machines import deathsig
 from machines.errors import ParticipantFailed
-from sim.sizing.engine import load
+from sim.sizing.model.engine import load
 from sim.sizing.sweep.engines import Answer, Task
 from sim.sizing.sweep.engines.allocation import keep_freed_memory
 from sim.sizing.sweep.variants import Question, Variants

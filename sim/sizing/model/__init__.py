@@ -1,7 +1,7 @@
 """The model: simulates a plan, boundary by boundary as the executive does it, without running anything.
 
-The engine is in C (`sim/sizing/engine`), since a sweep simulates ten thousand plans in a minute; the policies that it
-asks who executes when are the executive's own.
+The engine is in C (`sim/sizing/model/engine`), since a sweep simulates ten thousand plans in a minute; the policies
+that it asks who executes when are the executive's own.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from sim.sizing.engine import interface as c
-from sim.sizing.engine import load
-from sim.sizing.engine.lowering import Lowered
 from sim.sizing.errors import SizingError
-from sim.sizing.outcome import NodeOutcome, Outcome, PathOutcome, RingOutcome, Series, Times
+from sim.sizing.model.engine import interface as c
+from sim.sizing.model.engine import load
+from sim.sizing.model.engine.lowering import Lowered
+from sim.sizing.model.outcome import NodeOutcome, Outcome, PathOutcome, RingOutcome, Series, Times
 from sim.sizing.plan import Plan, Sink
 
 _NO_MEMORY, _ENDLESS = -1, -2

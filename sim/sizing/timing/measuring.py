@@ -12,12 +12,12 @@ from sim.host.legs import Leg, legs_of
 from sim.report.distribution import percentile
 from sim.report.record import ChannelRecord, RunRecord
 from sim.scenario.model import Scenario
-from sim.sizing.calls import Call, Input, add_sent, calls_of, refused, refused_between, taken_of
-from sim.sizing.execution import ExecutionClock
 from sim.sizing.plan import NOT_SENT
-from sim.sizing.ports import Ports, ports_of, services_of
+from sim.sizing.plan.ports import Ports, ports_of, services_of
 from sim.sizing.timing import Arrivals, NodeTiming, ServiceTiming, Timing
-from sim.sizing.waking import bell_ns, fetches_ns, look_ns, wakes_ns
+from sim.sizing.timing.calls import Call, Input, add_sent, calls_of, refused, refused_between, taken_of
+from sim.sizing.timing.execution import ExecutionClock
+from sim.sizing.timing.waking import bell_ns, fetches_ns, look_ns, wakes_ns
 
 MOST_CALLS = 10_000
 """Calls of a service that are kept; of more, so many in equal distances. With three outputs they take 400 kB."""

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 
 from sim.host.scheduler import Demand, Policy
-from sim.sizing.engine import interface as c
+from sim.sizing.model.engine import interface as c
 from sim.sizing.plan import Node
 
 

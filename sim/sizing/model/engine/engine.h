@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The model's engine: simulates a plan (sim/sizing/plan.py) from boundary to boundary, in the order in which
+ * The model's engine: simulates a plan (sim/sizing/plan/__init__.py) from boundary to boundary, in the order in which
  * sim/host/executive.py does it. Nothing here is hostile: Python builds the plan. Times are int64_t nanoseconds.
  *
  * interface.py has the same structures; a change here is a change there and a new SZ_INTERFACE.

@@ -6,7 +6,7 @@ import ctypes
 import functools
 from pathlib import Path
 
-from sim.sizing.engine import interface
+from sim.sizing.model.engine import interface
 from virtio_shm.errors import LibraryError
 from virtio_shm.library import compiled
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from sim.report.distribution import percentile
 from sim.report.record import ChannelRecord
-from sim.sizing.calls import Call, Input, refused
-from sim.sizing.execution import ExecutionClock
+from sim.sizing.timing.calls import Call, Input, refused
+from sim.sizing.timing.execution import ExecutionClock
 
 
 def wakes_ns(calls: Sequence[Call], clock: ExecutionClock, ends: Sequence[int]) -> list[int]:

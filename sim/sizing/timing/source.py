@@ -10,7 +10,7 @@ from sim.host.legs import Leg, legs_of
 from sim.scenario.model import Scenario
 from sim.sizing.errors import SizingError
 from sim.sizing.plan import NOT_SENT
-from sim.sizing.ports import ports_of, services_of
+from sim.sizing.plan.ports import ports_of, services_of
 from sim.sizing.timing import ServiceTiming, Timing, read
 
 

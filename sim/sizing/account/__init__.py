@@ -11,7 +11,7 @@ from sim.scenario.checks.firmware import MODEL
 from sim.scenario.files import File
 from sim.scenario.firmware import FirmwareProblem, model_facts
 from sim.scenario.model import LinuxPartition, McuPartition, Scenario
-from sim.sizing.copies import copies_in, copies_out
+from sim.sizing.account.copies import copies_in, copies_out
 from sim.sizing.errors import SizingError
 from sim.sizing.plan import Plan, Ring
 from virtio_shm import Layout
@@ -62,7 +62,7 @@ class Traffic:
         tensors_per_s: that are published.
         written_bytes_per_s, read_bytes_per_s: by its producer and its consumer, payload and frame header.
         copies: of a tensor's payload from other memory into the slot, and from the slot into other memory, see
-            `sim.sizing.copies`; 0: made in place and used in place.
+            `sim.sizing.account.copies`; 0: made in place and used in place.
     """
 
     tensors_per_s: float

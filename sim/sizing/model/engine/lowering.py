@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.sizing.engine import interface as c
-from sim.sizing.engine.policy import Scheduling
+from sim.sizing.model.engine import interface as c
+from sim.sizing.model.engine.policy import Scheduling
 from sim.sizing.plan import Accelerator, Device, Lane, Link, Node, Plan, Sensor, Service, Sink
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from sim.report.record import ChannelRecord, MessageRecord
-from sim.sizing.ports import Ports
+from sim.sizing.plan.ports import Ports
 
 
 @dataclass(slots=True)
