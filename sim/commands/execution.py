@@ -159,6 +159,20 @@ def free_folder(name: str) -> Path:
     raise AssertionError("unreachable")
 
 
+def question_folder(out: Path | None, name: str) -> Path:
+    """Make the folder of a report that has no log beside it.
+
+    Parameters:
+        out: what is asked for; None: the next free one of this name.
+        name: ``<scenario>-size``, say.
+    """
+    if out is None:
+        out = free_folder(name)
+        (out / "logs").rmdir()
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
 def process_start() -> float:
     """Return when this process started, on the clock of `time.monotonic` (proc(5), field 22 of /proc/self/stat)."""
     import os

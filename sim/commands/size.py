@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,18 +107,13 @@ class _Question:
 
     def __init__(self, options: Options, scenario: Scenario, target: Target, began: float) -> None:
         self.options, self.scenario, self.target, self.began = options, scenario, target, began
-        self._made: Path | None = options.out
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """The folder of the report, made when it is first needed."""
-        from sim.commands.execution import free_folder
+        from sim.commands.execution import question_folder
 
-        if self._made is None:
-            self._made = free_folder(f"{self.scenario.name}-size")
-            (self._made / "logs").rmdir()  # there is no log beside a size
-        self._made.mkdir(parents=True, exist_ok=True)
-        return self._made
+        return question_folder(self.options.out, f"{self.scenario.name}-size")
 
     def answer(self) -> int:
         """Find the answer, prove it, write and print it; return the exit code."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,18 +137,13 @@ class _Sweep:
         self.options, self.scenario = options, scenario
         self.paths = _ways(options.paths)
         self._loaded: dict[tuple[tuple[str, str], ...], Scenario] = {}
-        self._made = options.out
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """The folder of the sweep, made when it is first needed."""
-        from sim.commands.execution import free_folder
+        from sim.commands.execution import question_folder
 
-        if self._made is None:
-            self._made = free_folder(f"{self.scenario.name}-sweep")
-            (self._made / "logs").rmdir()  # there is no log beside a sweep
-        self._made.mkdir(parents=True, exist_ok=True)
-        return self._made
+        return question_folder(self.options.out, f"{self.scenario.name}-sweep")
 
     def answer(self) -> SweepResult:
         """Find out execution times, answer all points and write table and report."""

@@ -18,7 +18,7 @@ from sim.scenario.model import LinuxPartition, McuPartition, Scenario
 from sim.scenario.units import NS_PER_S
 from sim.sizing.bounds.supply import supplies_of
 from sim.sizing.errors import SizingError
-from sim.sizing.plan import Accelerator, Calls, Device, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
+from sim.sizing.plan import LONGEST_NS, Accelerator, Calls, Device, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
 from sim.sizing.plan.paths import paths_of
 from sim.sizing.plan.ports import Ports, ports_of
 from sim.sizing.timing import NodeTiming, ServiceTiming, Timing
@@ -208,5 +208,6 @@ def _links(scenario: Scenario, legs: Sequence[Leg]) -> list[Link]:
                 wire_ns = timing.wire_ns(channel.payload_bytes)
                 lanes.append(Lane(arriving.name, leaving.name, "sent" if sent else "received", wire_ns))
         if lanes:
-            links.append(Link(name, tuple(lanes), wire.latency_ns, timing.kind.full_duplex))
+            latency_ns = min(wire.latency_ns, LONGEST_NS)
+            links.append(Link(name, tuple(lanes), latency_ns, timing.kind.full_duplex))
     return links

@@ -22,7 +22,7 @@ from sim.host.system import _channel, _regions
 from sim.report.record import RunRecord
 from sim.scenario import ScenarioErrors, load
 from sim.scenario.model import DEPTHS, McuPartition, Scenario
-from sim.sizing.account import Account, Region, account, region, shared_bytes
+from sim.sizing.account import Account, Region, account, region
 from sim.sizing.errors import SizingError
 from virtio_shm import Layout
 
@@ -135,7 +135,7 @@ def test_a_ring_that_cannot_be(ivi: Scenario) -> None:
     with pytest.raises(SizingError, match=r"^ring frames: depth 3 is not a power of two from 2 to 32768$"):
         account(ivi, odd)
     with pytest.raises(SizingError, match=r"ring frames: .* a region has less than 4 GiB"):
-        shared_bytes([replace(plan.rings["frames"], depth=32768)])
+        region("frames", 32768, plan.rings["frames"].payload_bytes)
 
 
 def test_depths_of_the_plan_count_and_not_those_of_the_scenario(ivi: Scenario) -> None:
@@ -225,7 +225,7 @@ def test_what_is_not_enough_is_told() -> None:
         "samples": replace(plan.rings["samples"], depth=1024),
     }
     told = account(scenario, replace(plan, rings=deeper), {"frames": 30.0}).shortages
-    need = 512 * MIB + shared_bytes(deeper.values())
+    need = 512 * MIB + replace(plan, rings=deeper).memory_bytes
     assert told == (
         f"host: guests and rings need {need:,} bytes, its memory has {520 * MIB:,}",
         "host: tensors need 55,303,680 bytes per second, its memory carries 50,000,000",

@@ -18,7 +18,20 @@ from sim.scenario.schedule import Window
 from sim.sizing.errors import SizingError
 from sim.sizing.model import simulate
 from sim.sizing.model.outcome import Outcome
-from sim.sizing.plan import NOT_SENT, Calls, Node, Overflow, Path, Plan, Ring, Sensor, Service, Sink
+from sim.sizing.plan import (
+    LONGEST_NS,
+    NOT_SENT,
+    Calls,
+    Node,
+    Overflow,
+    Path,
+    Plan,
+    Ring,
+    Sensor,
+    Service,
+    Sink,
+    scaled_ns,
+)
 
 from .plans import random_plan
 
@@ -148,6 +161,30 @@ def test_what_a_policy_raises_is_raised() -> None:
     nodes = (replace(plan.nodes[0], scheduled=True),)
     with pytest.raises(ZeroDivisionError, match="of the policy"):
         simulate(replace(plan, nodes=nodes, policy=lambda: Broken(MS, 10 * MS, [])))
+
+
+def test_an_interrupt_while_a_policy_is_asked_is_one() -> None:
+    class Interrupted(Arinc653):
+        def account(self, *asked: object) -> None:
+            raise KeyboardInterrupt
+
+    plan = chain(MS)
+    nodes = (replace(plan.nodes[0], scheduled=True),)
+    always = Window.model_construct(partition="node", core=0, offset_ns=0, length_ns=10 * MS)
+    with pytest.raises(KeyboardInterrupt):
+        simulate(replace(plan, nodes=nodes, policy=lambda: Interrupted(MS, 10 * MS, [always])))
+
+
+def test_times_that_are_scaled_stay_within_the_engine() -> None:
+    longest = calls(1 << 53, 1 << 53).scaled(1000.0)
+    assert longest.hold_ns[0] == longest.offsets_ns[0, 0] == LONGEST_NS == scaled_ns(1 << 53, 1e9)
+    assert (
+        calls(3, NOT_SENT).scaled(1.5).hold_ns[0] == 4 and calls(3, NOT_SENT).scaled(1.5).offsets_ns[0, 0] == NOT_SENT
+    )
+    plan = chain(MS)
+    service = replace(plan.nodes[0].services[0], calls=longest)
+    outcome = simulate(replace(plan, nodes=(replace(plan.nodes[0], services=(service,)),)))
+    assert outcome.rings["out"].offered == 0 and outcome.nodes["node"].busy_ns <= plan.duration_ns
 
 
 MEMORY = """

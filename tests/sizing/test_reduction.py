@@ -14,7 +14,7 @@ from sim.host.scheduler.arinc653 import Arinc653
 from sim.scenario import load
 from sim.scenario.model import Scenario
 from sim.sizing.errors import SizingError
-from sim.sizing.plan import Lane, Link, Sensor, Sink
+from sim.sizing.plan import LONGEST_NS, Lane, Link, Sensor, Sink
 from sim.sizing.reduction import left_out, plan_of
 from sim.sizing.timing import Arrivals, NodeTiming, ServiceTiming, Timing
 from sim.sizing.timing.source import timing_of
@@ -208,6 +208,14 @@ def test_declared_times_need_no_run(tmp_path: Path) -> None:
     assert found.services["front.detect"] == detect
     assert found.origin == "declared in by_hand.yaml"
     assert plan_of(scenario, found).nodes[1].services[0].calls.hold_ns.tolist() == [300_000]
+
+
+def test_a_declared_time_may_be_longer_than_any_run(tmp_path: Path) -> None:
+    scenario_in(tmp_path)
+    overrides = {f"partitions.{name}.time": "999999999999s" for name in TIMES}
+    scenario = load(tmp_path / FILE, overrides)
+    plan = plan_of(scenario, timing_of(scenario, FILE, None, never))
+    assert plan.nodes[1].services[0].calls.hold_ns.tolist() == [LONGEST_NS]
 
 
 def test_a_declared_time_goes_before_a_measured_one_unless_a_run_is_named(tmp_path: Path) -> None:

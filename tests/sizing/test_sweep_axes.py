@@ -86,6 +86,7 @@ def test_values_are_exact() -> None:
         ("factor=0", "out of range; from 0.001 to 1000"),
         ("factor=1/0", "is no factor"),
         ("factor=nan", "is no factor"),
+        ("factor=1e999999999", "is no factor"),
         ("cameras=1..200000", "at most 100,000"),
         ("how=sometimes", "is no way to overflow"),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -189,15 +189,6 @@ def region(name: str, depth: int, payload_bytes: int) -> Region:
     )
 
 
-def shared_bytes(rings: Iterable[Ring]) -> int:
-    """Return what a run maps for rings, in bytes; fast enough for every point of a sweep.
-
-    Raises:
-        SizingError: there is no ring like one of them.
-    """
-    return sum(region(ring.name, ring.depth, ring.payload_bytes).mapping for ring in rings)
-
-
 def account(scenario: Scenario, plan: Plan, rates_hz: Mapping[str, float] | None = None) -> Account:
     """Return the memory account of a plan.
 
@@ -220,7 +211,7 @@ def account(scenario: Scenario, plan: Plan, rates_hz: Mapping[str, float] | None
         traffic={ring.name: _traffic(plan, ring, rates[ring.name]) for ring in rings if ring.name in rates},
         partitions={name: _partition(name, each, mapped[name]) for name, each in scenario.partitions.items()},
         guests_bytes=sum(guest.memory_bytes for guest in scenario.linux_guests.values()),
-        shared_bytes=shared_bytes(rings),
+        shared_bytes=plan.memory_bytes,
         host_bytes=scenario.host.memory_bytes,
         bandwidth_bytes_per_s=scenario.host.bandwidth_bytes_per_s,
     )

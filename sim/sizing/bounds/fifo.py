@@ -136,13 +136,7 @@ def wire(
         for lane, ring in lanes:
             _buffered(name, lane, ring, worst_ns, lane.wire_ns + latency_ns + quantum_ns + ring.unseen_ns)
     except Unbounded as reason:
-        outputs = {}
-        for lane, ring in lanes:
-            curve = UNLIMITED
-            if ring.limit is not None:
-                curve = held_back(delayed(ring.stream.curve, quantum_ns), ring.limit + BUFFERS)
-            outputs[lane.leaving] = Stream(_at_boundaries(curve, lane.wire_ns, quantum_ns), None, str(reason))
-        return Handled({ring.name: Handling(why=str(reason)) for _, ring in lanes}, outputs)
+        return _unbounded(lanes, quantum_ns, str(reason))
     rings, outputs = {}, {}
     told_ns = quantum_ns + max(max(0, ring.unseen_ns - quantum_ns) for _, ring in lanes)
     for lane, ring in lanes:
@@ -154,6 +148,17 @@ def wire(
         taken_ns, done_ns = max(0, worst_ns - lane.wire_ns) + told_ns, worst_ns + told_ns
         rings[ring.name] = _handling(ring, taken_ns, done_ns, {lane.leaving: through_ns})
     return Handled(rings, outputs)
+
+
+def _unbounded(lanes: Sequence[tuple[Lane, Incoming]], quantum_ns: int, why: str) -> Handled:
+    """Return what is known of a wire whose delays have no bound: how close to each other tensors leave it."""
+    outputs = {}
+    for lane, ring in lanes:
+        curve = UNLIMITED
+        if ring.limit is not None:
+            curve = held_back(delayed(ring.stream.curve, quantum_ns), ring.limit + BUFFERS)
+        outputs[lane.leaving] = Stream(_at_boundaries(curve, lane.wire_ns, quantum_ns), None, why)
+    return Handled({ring.name: Handling(why=why) for _, ring in lanes}, outputs)
 
 
 def sink(rings: Sequence[Incoming]) -> Handled:

@@ -22,6 +22,14 @@ Overflow = Literal["block", "drop_newest", "drop_oldest"]
 NOT_SENT = -1
 """In `Calls.offsets_ns`: this call sends nothing there."""
 
+LONGEST_NS = 1 << 60
+"""No time of a plan is longer, so that the engine's sums stay within int64: 36 years."""
+
+
+def scaled_ns(time_ns: int, factor: float) -> int:
+    """Return a time in ns that is `factor` times as long, at most `LONGEST_NS`."""
+    return round(min(time_ns * factor, LONGEST_NS))
+
 
 @dataclass(frozen=True, slots=True)
 class Ring:
@@ -76,11 +84,14 @@ class Calls:
     take_ns: NDArray[np.int64] | None = None
 
     def scaled(self, factor: float) -> Calls:
-        """Return calls that take `factor` times as long."""
-        hold = np.rint(self.hold_ns * factor).astype(np.int64)
-        offsets = np.where(self.offsets_ns < 0, NOT_SENT, np.rint(self.offsets_ns * factor)).astype(np.int64)
-        take = None if self.take_ns is None else np.rint(self.take_ns * factor).astype(np.int64)
-        return Calls(hold, offsets, take)
+        """Return calls that take `factor` times as long, but none longer than `LONGEST_NS`."""
+
+        def scaled(times_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+            whole: NDArray[np.int64] = np.rint(np.minimum(times_ns * factor, LONGEST_NS)).astype(np.int64)
+            return whole
+
+        offsets = np.where(self.offsets_ns < 0, NOT_SENT, scaled(self.offsets_ns))
+        return Calls(scaled(self.hold_ns), offsets, None if self.take_ns is None else scaled(self.take_ns))
 
     def for_inputs(self, count: int) -> Calls:
         """Return calls that take so many inputs; further ones take as long as the last of the present ones."""

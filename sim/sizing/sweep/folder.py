@@ -116,7 +116,9 @@ class SweepFolder:
             table = parquet.ParquetFile(self.path / PARQUET).read(use_threads=False)
         except (OSError, ArrowException):
             return None
-        if table.num_rows != sum(self._sizes) or not (self.path / CSV).exists():
+        if table.num_rows != sum(self._sizes) or not set(self._types) <= set(table.column_names):
+            return None
+        if not (self.path / CSV).exists():
             return None
         shutil.rmtree(self.path / PARTS, ignore_errors=True)
         return table
@@ -131,11 +133,12 @@ class SweepFolder:
         return self.path / PARTS / f"points-{number:06d}.parquet"
 
     def _rows_of(self, number: int) -> int:
-        """Return how many points a part has; 0 where it is missing or broken."""
+        """Return how many points a part has; 0 where it is missing, broken, or of other columns."""
         from pyarrow import ArrowException, parquet
 
         try:
-            return int(parquet.read_metadata(self._part(number)).num_rows)
+            found = parquet.read_metadata(self._part(number))
+            return int(found.num_rows) if found.schema.to_arrow_schema().equals(self._schema()) else 0
         except (OSError, ArrowException):
             return 0
 

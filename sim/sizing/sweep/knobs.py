@@ -6,15 +6,16 @@ by its dotted key as well, which loads the scenario once for each value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from sim.scenario.model import DEPTHS, Scenario
 from sim.scenario.problem import advice
-from sim.scenario.units import NS_PER_S, parse_rate, parse_speed
+from sim.scenario.units import NS_PER_S, NUMBER, parse_rate, parse_speed
 from sim.sizing.errors import SizingError
-from sim.sizing.plan import Node, Overflow, Plan, Ring, Sensor
+from sim.sizing.plan import Node, Overflow, Plan, Ring, Sensor, scaled_ns
 from sim.sizing.sweep.axes import Form, Value
 from sim.sizing.sweep.cameras import MAX_CAMERAS, with_cameras
 
@@ -126,11 +127,11 @@ def _slower(node: Node, factor: float, whole: bool) -> Node:
         replace(
             each,
             calls=each.calls.scaled(factor),
-            gap_ns=round(each.gap_ns * factor) if whole else each.gap_ns,
+            gap_ns=scaled_ns(each.gap_ns, factor) if whole else each.gap_ns,
         )
         for each in node.services
     )
-    wake_ns, bell_ns = (round(each * factor) if whole else each for each in (node.wake_ns, node.bell_ns))
+    wake_ns, bell_ns = (scaled_ns(each, factor) if whole else each for each in (node.wake_ns, node.bell_ns))
     return replace(node, services=services, wake_ns=wake_ns, bell_ns=bell_ns)
 
 
@@ -191,10 +192,9 @@ def _parse_any(text: str) -> Value:
 
 def _parse_factor(text: str) -> Value:
     number, percent = (text[:-1].strip(), 100) if text.endswith("%") else (text, 1)
-    try:
-        factor = Fraction(number) / percent
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"'{text}' is no factor; write 1.1 or 110%") from None
+    if not re.fullmatch(NUMBER, number):
+        raise ValueError(f"'{text}' is no factor; write 1.1 or 110%")
+    factor = Fraction(number) / percent
     if not Fraction(1, 1000) <= factor <= 1000:
         raise ValueError(f"a factor of {text} is out of range; from 0.001 to 1000")
     return factor

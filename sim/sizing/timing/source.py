@@ -9,7 +9,7 @@ from pathlib import Path
 from sim.host.legs import Leg, legs_of
 from sim.scenario.model import Scenario
 from sim.sizing.errors import SizingError
-from sim.sizing.plan import NOT_SENT
+from sim.sizing.plan import LONGEST_NS, NOT_SENT
 from sim.sizing.plan.ports import ports_of, services_of
 from sim.sizing.timing import ServiceTiming, Timing, read
 
@@ -49,7 +49,7 @@ def _declared(scenario: Scenario, legs: Sequence[Leg]) -> dict[str, ServiceTimin
     for partition, service in services_of(scenario):
         described = scenario.partitions[partition].services.get(service)
         if described is not None and described.time_ns is not None:  # `firmware` of a user's own declares none
-            time_ns = described.time_ns
+            time_ns = min(described.time_ns, LONGEST_NS)
             outputs = ports_of(scenario, legs, partition, service).outputs
             silent = ((NOT_SENT,) * len(outputs),) * (described.sends_every - 1)
             calls = (time_ns,) * described.sends_every, (*silent, (time_ns,) * len(outputs))

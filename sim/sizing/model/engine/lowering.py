@@ -124,7 +124,7 @@ class Lowered:
     def _paths(self, plan: Plan) -> Iterable[tuple[int, ...]]:
         for path in plan.paths.values():
             ends = self._rings[path.rings[0]], self._rings[path.rings[-1]]
-            deadline = c.NEVER if path.deadline_ns is None else path.deadline_ns
+            deadline = c.NEVER if path.deadline_ns is None else min(path.deadline_ns, c.NEVER)
             yield self._devices[path.source], *ends, 0, deadline
 
 

@@ -19,12 +19,12 @@ class Scheduling:
 
     Attributes:
         structure: what the engine asks through.
-        error: what the policy raised; the engine cannot pass it on.
+        error: what was raised while the policy was asked, an interrupt as well; the engine cannot pass it on.
     """
 
     def __init__(self, policy: Policy, nodes: Sequence[Node]) -> None:
         count = len(nodes)
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._policy = policy
         self._demands: dict[str, Demand] = {}
         self._names = [(number, node.name) for number, node in enumerate(nodes) if node.scheduled]
@@ -41,21 +41,27 @@ class Scheduling:
             wake, rung = self._wake, self._is_rung
             self._demands = {name: Demand(wake[number], bool(rung[number])) for number, name in self._names}
             return self._policy.next_ns(now_ns, self._demands)
-        except Exception as error:  # noqa: BLE001 - it is raised once the engine has returned
+        except BaseException as error:  # noqa: BLE001 - it is raised once the engine has returned
             self.error = error
             return c.NEVER
 
     def _decide(self, start_ns: int) -> None:
+        if self.error is not None:
+            return
         try:
             slices = self._policy.decide(start_ns, self._demands)
-        except Exception as error:  # noqa: BLE001 - see above
-            self.error = self.error or error
-            return
-        for number, name in self._names:
-            given = slices.get(name)
-            self._start[number], self._stop[number] = given if given is not None else (0, 0)
+            for number, name in self._names:
+                given = slices.get(name)
+                self._start[number], self._stop[number] = given if given is not None else (0, 0)
+        except BaseException as error:  # noqa: BLE001 - see above
+            self.error = error
 
     def _account(self, target_ns: int) -> None:
-        for number, name in self._names:
-            if self._has_run[number]:
-                self._policy.account(name, target_ns, self._executed[number])
+        if self.error is not None:
+            return
+        try:
+            for number, name in self._names:
+                if self._has_run[number]:
+                    self._policy.account(name, target_ns, self._executed[number])
+        except BaseException as error:  # noqa: BLE001 - see above
+            self.error = error
