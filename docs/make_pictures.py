@@ -1,6 +1,9 @@
-"""Makes docs/pictures/report*.png from the reports of two runs; needs chromium.
+"""Makes docs/pictures/{report*,size,sweep}.png from reports; needs chromium.
 
 sim run scenarios/ivi_camera.yaml scenarios/partition_schedule.yaml --out /tmp/runs
+sim size scenarios/ivi_camera.yaml --target "drops=0,p99(front_camera->display)<100ms" --out /tmp/runs/size
+sim sweep scenarios/ivi_camera.yaml --from /tmp/runs/ivi_camera --grid cameras=1..5 --grid depth=2,4,8 \\
+    --grid fps=15..60..5 --grid service_time=80%,100%,120% --out /tmp/runs/sweep
 python docs/make_pictures.py /tmp/runs
 """
 
@@ -21,9 +24,11 @@ PARTS = {
     "report": ("ivi_camera", r"<(nothing)", 1800),
     "report_timeline": ("ivi_camera", ALL_BUT.format("timeline"), 932),
     "report_microcontrollers": ("ivi_camera", ALL_BUT.format("microcontrollers"), 641),
+    "size": ("size", r"<(nothing)", 1600),
+    "sweep": ("sweep", r"<(nothing)", 1600),
     "report_schedule": ("partition_schedule", ALL_BUT.format("schedule"), 800),
 }
-"""Name of each picture: scenario, what is hidden in the page, and the height of the window in pixels."""
+"""Name of each picture: folder of its report, what is hidden in the page, and the height of the window in pixels."""
 
 
 def photograph(page: Path, height: int, picture: Path) -> None:

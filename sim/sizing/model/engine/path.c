@@ -18,7 +18,7 @@ void path_taken(struct world *world, int32_t ring, const struct message *message
         if (path->plan->last != ring || path->plan->source != message->origin)
             continue;
         const int64_t age_ns = at_ns - message->origin_ns;
-        histogram_add(&path->age, age_ns);
+        histogram_add(world, &path->age, age_ns);
         path->result->delivered++;
         path->result->late += age_ns > path->plan->deadline_ns;
         if (message->origin_sequence > path->last_arrived) { /* several results of one sample count once */

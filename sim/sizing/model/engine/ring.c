@@ -134,9 +134,9 @@ bool ring_take(struct world *world, int32_t number, int64_t at_ns, struct messag
     ring->waiting_count--;
     ring->result->delivered++;
     world->result->events++;
-    histogram_add(&ring->latency, at_ns - message->produced_ns);
+    histogram_add(world, &ring->latency, at_ns - message->produced_ns);
     if (message->origin != SZ_NOBODY)
-        histogram_add(&ring->age, at_ns - message->origin_ns);
+        histogram_add(world, &ring->age, at_ns - message->origin_ns);
     path_taken(world, number, message, at_ns);
     return true;
 }

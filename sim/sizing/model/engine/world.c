@@ -42,8 +42,6 @@ static void make_rings(struct world *world)
         ring->plan = &world->plan->rings[i];
         ring->result = &world->result->rings[i];
         ring->waiting = world_allocate(world, (size_t)ring->plan->depth, sizeof *ring->waiting);
-        ring->latency.bins = world_allocate(world, histogram_bins(), sizeof(uint64_t));
-        ring->age.bins = world_allocate(world, histogram_bins(), sizeof(uint64_t));
     }
 }
 
@@ -113,7 +111,6 @@ static void make_paths(struct world *world)
         path->plan = &world->plan->paths[i];
         path->result = &world->result->paths[i];
         path->first_sent = path->last_arrived = -1;
-        path->age.bins = world_allocate(world, histogram_bins(), sizeof(uint64_t));
     }
 }
 

@@ -13,8 +13,10 @@ struct message {
     int32_t origin; /* device that the sample is from, SZ_NOBODY: unknown */
 };
 
+#define HISTOGRAM_ROWS 41 /* octaves, up to 78 hours */
+
 struct histogram {
-    uint64_t *bins;
+    uint64_t *rows[HISTOGRAM_ROWS]; /* NULL: nothing lies there */
     int64_t count, min_ns, max_ns;
 };
 
@@ -167,8 +169,7 @@ int64_t accelerator_wake_ns(const struct device *device);
 void accelerator_act(struct world *world, struct device *device);
 
 /* histogram.c */
-size_t histogram_bins(void);
-void histogram_add(struct histogram *histogram, int64_t value);
+void histogram_add(struct world *world, struct histogram *histogram, int64_t value);
 void histogram_sum_up(const struct histogram *histogram, struct sz_times *times);
 
 #endif

@@ -14,7 +14,6 @@ from machines import deathsig
 from machines.errors import ParticipantFailed
 from sim.sizing.model.engine import load
 from sim.sizing.sweep.engines import Answer, Task
-from sim.sizing.sweep.engines.allocation import keep_freed_memory
 from sim.sizing.sweep.variants import Question, Variants
 
 
@@ -42,7 +41,6 @@ class Local:
         """
         jobs = min(self._jobs, len(tasks))
         if jobs <= 1:
-            keep_freed_memory()
             variants = Variants(question)
             for task in tasks:
                 yield Answer(task.number, variants.rows(task.points))
@@ -104,7 +102,6 @@ def _work(question: Question, connection: Connection, other: Connection, maker: 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     deathsig.tie_to(maker)
     other.close()
-    keep_freed_memory()
     variants = Variants(question)
     while True:
         try:

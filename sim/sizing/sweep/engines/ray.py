@@ -15,7 +15,6 @@ from typing import Any
 
 from machines.errors import EnvironmentLacks, ParticipantFailed
 from sim.sizing.sweep.engines import Answer, Task
-from sim.sizing.sweep.engines.allocation import keep_freed_memory
 from sim.sizing.sweep.variants import Question, Variants
 
 _STORE_BYTES = 80 << 20
@@ -108,5 +107,4 @@ def _started(ray: Any, jobs: int) -> Iterator[None]:
 
 def _answer(question: Question, task: Task) -> Answer:
     """Answer one task in a worker."""
-    keep_freed_memory()
     return Answer(task.number, Variants(question).rows(task.points))
