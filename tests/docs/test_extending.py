@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import re
 import shutil
 import sys
 import time
@@ -32,12 +33,18 @@ from sim.scenario import load
 from sim.scenario.checks.context import Context
 from sim.scenario.faults import Fault
 from sim.scenario.source import compose
+from sim.scenario.units import parse_duration
+from sim.sizing.plan import Plan, Sensor
+from sim.sizing.sweep import knobs
 from tests.host.scheduler_world import Job, Load, run
 from virtio_shm import Consumer, Layout, Producer, TensorSpec
 
 from .documents import ROOT, blocks, named_blocks
 
 DOCUMENT = ROOT / "docs/extending.md"
+JITTERED = Plan(
+    "two", 1, 1, {}, (), tuple(Sensor(name, Fraction(1), (), camera=name == "camera") for name in ("camera", "imu"))
+)
 FILES = named_blocks(DOCUMENT)
 
 
@@ -174,6 +181,18 @@ def test_the_policy_keeps_to_its_bound(modules: dict[str, ModuleType], seed: int
     assert len(done) > 10
     for name, job in done:
         assert job.response_ns <= bound[name](job.work_ns)
+
+
+def test_the_knob_turns_the_jitter_of_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
+    (text,) = [block for block in blocks(DOCUMENT, "python") if block.startswith("def _jitter")]
+    (line,) = re.findall(r'`"jitter": (.*),`', DOCUMENT.read_text())
+    scope = {**vars(knobs), "parse_duration": parse_duration}
+    exec(f"from __future__ import annotations\n{text}\nKNOB = {line}", scope)
+    monkeypatch.setattr(knobs, "KNOBS", {"jitter": scope["KNOB"], **knobs.KNOBS})
+    assert knobs.pattern_of("jitter", JITTERED) == "jitter"
+    value = scope["KNOB"].form.parse("5ms")
+    turned = knobs.bind("jitter", "jitter", None).turn(JITTERED, value)  # type: ignore[arg-type]
+    assert [device.jitter_ns for device in turned.devices] == [5_000_000, 0]
 
 
 def test_the_fault_puts_the_light_out(modules: dict[str, ModuleType]) -> None:
