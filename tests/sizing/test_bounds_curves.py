@@ -173,3 +173,11 @@ def test_what_comes_at_any_rate_cannot_be_counted() -> None:
         UNLIMITED.count(0)
     with pytest.raises(Unbounded, match="any rate"):
         busy_period(UNLIMITED, lambda n: n)
+
+
+def test_more_than_any_ring_holds_is_not_counted() -> None:
+    """A wire may have a latency of hours; its tensors in flight are not worth the time and memory to count them."""
+    curve = Curve(lambda tensors: tensors - 1, 1.0)
+    assert curve.count(100_000) == 100_001
+    with pytest.raises(Unbounded, match="more than 131,072 tensors may be under way"):
+        curve.count(10**13)

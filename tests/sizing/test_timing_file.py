@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sim.sizing.errors import SizingError
 from sim.sizing.timing import FILE, Arrivals, NodeTiming, ServiceTiming, Timing, read
 
-names = st.text(st.characters(codec="utf-8"), max_size=12).filter(str.isprintable)
-times = st.integers(0, 1 << 53)
+names = st.text(st.characters(codec="utf-8"), max_size=12)
+times = st.integers(0, (1 << 63) - 1)
 
 
 @st.composite
@@ -89,7 +89,7 @@ def changed(*keys: Any, to: Any) -> str:
         (changed("services", to=[]), "services is not a mapping"),
         (changed("services", "a.b", "hold_ns", to=3), "services.a.b.hold_ns is not a list"),
         (changed("services", "a.b", "hold_ns", 1, to=-1), "hold_ns[1] is not a whole number from 0"),
-        (changed("services", "a.b", "hold_ns", 1, to=(1 << 53) + 1), "hold_ns[1] is not a whole number from 0 to"),
+        (changed("services", "a.b", "hold_ns", 1, to=1 << 63), "hold_ns[1] is not a whole number"),
         (changed("services", "a.b", "hold_ns", 1, to=1.5), "hold_ns[1] is not a whole number"),
         (changed("services", "a.b", "wake_ns", 1, to=True), "wake_ns[1] is not a whole number"),
         (changed("services", "a.b", "wake_ns", to=[1]), "wake_ns is not of 2 calls"),
@@ -104,8 +104,6 @@ def changed(*keys: Any, to: Any) -> str:
         (changed("arrivals", "in", "interval_ns", to=[1]), "not least, p50, p99 and greatest"),
         (changed("notes", to="x"), "notes is not a list"),
         (changed("notes", 0, to=1), "a note is not a text"),
-        (changed("notes", 0, to="\x1b[2J"), "a note is not a text of one line"),
-        (changed("nodes", to={"a\nb": 1}), "a name in nodes is not a text of one line"),
     ],
 )
 def test_a_broken_file_is_named_with_what_is_wrong(tmp_path: Path, text: str, problem: str) -> None:

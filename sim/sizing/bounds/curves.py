@@ -25,6 +25,10 @@ _MOST_SPLIT = 64
 """Sequences up to this length are split everywhere in a convolution; longer ones get a bound that is less tight."""
 
 
+_MOST_COUNTED = 1 << 17
+"""Tensors in some time, from which on they are not counted: four times what any ring holds (VIRTIO 1.2, 2.7)."""
+
+
 class Unbounded(ArithmeticError):
     """There is no bound; the message says why."""
 
@@ -57,13 +61,15 @@ class Curve:
         """Return how many tensors can come in a time of this length, both ends included.
 
         Raises:
-            Unbounded: any number.
+            Unbounded: any number, or more than any ring could hold.
         """
         if self.rate == inf:
             raise Unbounded("tensors may come at any rate")
         low, high = 0, 1
         while self.span(high) <= length_ns:
             low, high = high, 2 * high
+            if high > _MOST_COUNTED:
+                raise Unbounded(f"more than {_MOST_COUNTED:,} tensors may be under way")
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if self.span(middle) <= length_ns else (low, middle)

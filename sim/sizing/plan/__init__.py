@@ -22,8 +22,8 @@ Overflow = Literal["block", "drop_newest", "drop_oldest"]
 NOT_SENT = -1
 """In `Calls.offsets_ns`: this call sends nothing there."""
 
-LONGEST_NS = 1 << 60
-"""No time of a plan is longer, so that the engine's sums stay within int64: 36 years."""
+LONGEST_NS = 1 << 47
+"""No time of a plan is longer: 39 hours, more than any run; the sum of all calls of a service is an int64 even so."""
 
 
 def scaled_ns(time_ns: int, factor: float) -> int:

@@ -17,8 +17,8 @@ from sim.sizing.errors import SizingError
 FILE = "timing.json"
 VERSION = 1
 _MARK = "edgesim_timing"
-_MOST_NS = 1 << 53
-"""104 days; whole numbers up to it are exact in a double, by which times are scaled."""
+_MOST_NS = (1 << 63) - 1
+"""Times are computed with in int64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,19 +206,16 @@ class _Reading:
     def _mapping(self, value: Any, where: str) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise self._fail(where, "a mapping")
-        for key in value:
-            self._text(key, f"a name in {where}")
         return value
 
     def _text(self, value: Any, where: str) -> str:
-        """Return a text that a terminal can be given."""
-        if not isinstance(value, str) or not value.isprintable():
-            raise self._fail(where, "a text of one line")
+        if not isinstance(value, str):
+            raise self._fail(where, "a text")
         return value
 
     def _number(self, value: Any, where: str, least: int = 0) -> int:
         if type(value) is not int or not least <= value <= _MOST_NS:
-            raise self._fail(where, f"a whole number from {least} to {_MOST_NS}")
+            raise self._fail(where, f"a whole number from {least}")
         return value
 
     def _numbers(self, value: Any, where: str, least: int = 0) -> tuple[int, ...]:
