@@ -40,6 +40,7 @@ def test_twelve_jobs_take_twelve_times_as_long_as_one(surround: Finished) -> Non
     lines = [line.split() for line in (surround.folder / "trace.log").read_text().splitlines()]
     views = [int(line[4]) for line in lines if line[1:3] == ["tensor", "views_0"]]
     grids = [int(line[4]) for line in lines if line[1:3] == ["tensor", "grids"]]
+    assert len(views) == SETS
     for number, view_ns in enumerate(views):
         took_ms = (grids[12 * number + 11] - view_ns) / 1e6
         assert 12 * job_ms <= took_ms <= 12 * job_ms + 2

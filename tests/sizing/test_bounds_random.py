@@ -68,10 +68,13 @@ def test_nor_with_one_kind_of_plans(name: str, kind: str) -> None:
 
 
 def test_where_there_is_no_bound_it_says_why() -> None:
+    whys = set()
     for seed in range(1000, 1015):
         _, bound, _ = _found("everything", seed)
         for ring, one in bound.rings.items():
             assert bool(one.why) == (one.backlog is None or one.delay_ns is None), (seed, ring, one)
+            whys.add(bool(one.why))
+    assert whys == {False, True}, "some have a bound, some have none"
 
 
 def test_bounds_of_periodic_chains_are_near() -> None:

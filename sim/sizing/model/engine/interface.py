@@ -8,7 +8,6 @@ from typing import ClassVar
 
 VERSION = 3
 NEVER = 2**63 - 1
-NOBODY = -1
 OVERFLOWS = {"block": 0, "drop_newest": 1, "drop_oldest": 2}
 SENSOR, SINK, ACCELERATOR, LINK = range(4)
 
