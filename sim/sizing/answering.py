@@ -8,10 +8,11 @@ from pathlib import Path
 from sim.scenario.model import Scenario
 from sim.scenario.units import format_duration
 from sim.sizing import model
-from sim.sizing.account import account
+from sim.sizing.account import Account, account
 from sim.sizing.answer import Answer
 from sim.sizing.bounds import bounds
 from sim.sizing.depths import Trial, Trials, depths_of, limits_of
+from sim.sizing.headroom import headrooms
 from sim.sizing.horizon import lasting
 from sim.sizing.plan import Plan
 from sim.sizing.proposal import binding, channel_backlogs, curves, proposals, rates_hz
@@ -62,7 +63,7 @@ def answer_question(scenario: Scenario, file: Path, target: Target, timing: Timi
     in_the_run = Trials(plan, target, model.simulate)
     present, best = in_the_run.at({}), in_the_run.at(found.trial.depths)
     altered = changes(scenario, plan, target, lambda other: plan_of(other, timing, target.paths))
-    bounded = bounds(best.plan)
+    bounded, memory = bounds(best.plan), account(scenario, best.plan, rates_hz(best.plan, best))
     answer = Answer(
         scenario=scenario.name,
         scenario_file=str(file),
@@ -74,15 +75,21 @@ def answer_question(scenario: Scenario, file: Path, target: Target, timing: Timi
         verdicts=best.verdicts,
         proposals=proposals(trials, found, depths_of(plan), bounded),
         account_now=account(scenario, plan, rates_hz(plan, present)),
-        account=account(scenario, best.plan, rates_hz(best.plan, best)),
+        account=memory,
         bounds=bounded,
         binding=binding(trials, found),
         sensitivities=sensitivities(list(altered), best, model.simulate),
         curves=curves(trials, found),
         notes=(*timing.notes, *left_out(scenario), *_horizon(plan, longer), _how_sure(found)),
         figures={"simulations": float(len(trials.simulated)), "events": float(best.outcome.events)},
+        headrooms=headrooms(best, target, model.simulate, _room(memory)),
     )
     return Modelled(answer, best)
+
+
+def _room(memory: Account) -> int | None:
+    """Return the memory of the machine that its guests leave for rings; None: it is not limited."""
+    return None if memory.host_bytes is None else memory.host_bytes - memory.guests_bytes
 
 
 def _horizon(plan: Plan, longer: Plan) -> list[str]:
