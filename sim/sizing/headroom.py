@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from sim.sizing.answer import Headroom
 from sim.sizing.bottleneck import Load, Shares, busiest, shares_of
-from sim.sizing.depths import Depths, Simulate, Trial, Trials, depths_of, limits_of, with_depths
+from sim.sizing.depths import Depths, Simulate, Trial, Trials, depths_of, limits_of, refusing, with_depths
 from sim.sizing.directions import Direction, directions
 from sim.sizing.horizon import growing, lasting
 from sim.sizing.outcome import Outcome
@@ -29,8 +29,11 @@ from sim.sizing.sensitivity import breaks
 from sim.sizing.target import Target
 
 WORK = 25_000_000
-"""What all directions together are to take, in events of the engine (some 0.1 us each): 2.5 s. A step that needs a
-search may take a quarter of what its direction has."""
+"""What all steps without a search are to take together, in events of the engine (some 0.1 us each): 2.5 s."""
+
+SEARCHES = 40_000_000
+"""What all searches for depths may take together: 4 s. What a direction leaves, later ones have, and a step may take
+half of what its direction has left."""
 
 RING_WORK = 1000
 """What a ring takes in each simulation besides its events, measured: it is told to the engine and back."""
@@ -57,7 +60,8 @@ to a hundredth (`sim.sizing.bounds.supply.Execution.share`)."""
 
 
 LATER = 8
-"""How many times as long somebody who is always busy is simulated until the proposed depths are exceeded."""
+"""How many times as long a plan is simulated in which somebody is always busy: with `SAMPLES`, who is too slow by 0.2 %
+is seen to fall behind."""
 
 
 class _Spent(Exception):
@@ -74,10 +78,21 @@ class _Tried:
     breaks: str = ""
 
 
-def headrooms(
-    proposed: Trial, target: Target, simulate: Simulate, room_bytes: int | None = None
-) -> tuple[Headroom, ...]:
-    """Return how far each direction goes, what breaks first before all others.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How far each direction goes.
+
+    Attributes:
+        rows: what breaks first before all others.
+        duration_ns: of the simulations; may be other than that of the run.
+    """
+
+    rows: tuple[Headroom, ...]
+    duration_ns: int
+
+
+def headrooms(proposed: Trial, target: Target, simulate: Simulate, room_bytes: int | None = None) -> Found:
+    """Return how far each direction goes.
 
     Parameters:
         proposed: the proposal; where it misses the target, there is no headroom to tell of.
@@ -86,12 +101,16 @@ def headrooms(
         room_bytes: memory that all rings may take; None: no limit.
     """
     if not proposed.met:
-        return ()
+        return Found((), proposed.plan.duration_ns)
     ways = list(directions(proposed.plan, target))
     plan = _fitted(proposed, target, simulate, len(ways))
-    steps = _Steps(shares_of(plan), simulate, WORK // max(len(ways), 1), room_bytes)
-    found = [_headroom(way, steps, proposed) for way in directions(plan, target)]
-    return tuple(sorted(found, key=lambda each: (each.fails is None, each.factor, (each.fails or 0) / each.present)))
+    steps = _Steps(shares_of(plan), simulate, room_bytes)
+    found = []
+    for number, way in enumerate(directions(plan, target)):
+        steps.begin(len(ways) - number)
+        found.append(_headroom(way, steps, proposed))
+    found.sort(key=lambda each: (each.fails is None, each.factor, (each.fails or 0) / each.present))
+    return Found(tuple(found), plan.duration_ns)
 
 
 def _fitted(proposed: Trial, target: Target, simulate: Simulate, ways: int) -> Plan:
@@ -156,13 +175,20 @@ class _Steps:
     Parameters:
         shares: of the nodes.
         simulate: the model.
-        work: that a direction is to take.
         room_bytes: memory that all rings may take; None: no limit.
     """
 
-    def __init__(self, shares: Shares, simulate: Simulate, work: int, room_bytes: int | None) -> None:
+    def __init__(self, shares: Shares, simulate: Simulate, room_bytes: int | None) -> None:
         self._shares, self._simulate, self._room_bytes = shares, simulate, room_bytes
-        self._work, self._done = work, 0
+        self._left, self._own = SEARCHES, 0
+
+    def begin(self, directions: int) -> None:
+        """Begin a direction.
+
+        Parameters:
+            directions: that are left, with this one.
+        """
+        self._own = self._left // directions
 
     def attempt(self, plan: Plan, target: Target) -> _Tried:
         """Return what comes of a step.
@@ -171,7 +197,7 @@ class _Steps:
             plan: at the step, with the proposed depths.
             target: for it.
         """
-        kept = Trials(plan, target, self._counted).at({})
+        kept = Trials(plan, target, self._simulate).at({})
         load = busiest(plan, kept.outcome, self._shares)
         if kept.met and (load is None or load.ratio < IDLE) and self._has_room(kept):
             return _Tried(kept, True, load)
@@ -180,7 +206,9 @@ class _Steps:
         try:
             return self._sized_anew(kept, target)
         except _Spent:
-            return _failed(kept, target, load)
+            keeps_up = load is None or load.ratio < SATURATED
+            holds = kept.met and keeps_up and self._has_room(kept)
+            return _Tried(kept, True, load) if holds else _failed(kept, target, load)
 
     def _sized_anew(self, kept: Trial, target: Target) -> _Tried:
         """Return what comes of a step with other depths.
@@ -188,11 +216,14 @@ class _Steps:
         Raises:
             _Spent: that is not known.
         """
-        simulate, limits = self._bounded(), limits_of(kept.plan)
+        simulate, limits = self._bounded(kept), limits_of(kept.plan)
         deep = with_depths(kept.plan, limits)
         before, after = simulate(deep), simulate(replace(deep, duration_ns=2 * deep.duration_ns))
         load = busiest(deep, after, self._shares, before)
-        if growing(deep, before, after) and load is not None and load.ratio >= SATURATED:
+        is_busy = load is not None and load.ratio >= SATURATED
+        if is_busy and not _overflows(deep, before, after):
+            after = simulate(replace(deep, duration_ns=LATER * deep.duration_ns))
+        if is_busy and _overflows(deep, before, after):
             there = self._later(kept, target, simulate) if kept.met else kept
             if _is_lost(there, target, load, SATURATED):
                 return _failed(there, target, load)
@@ -218,24 +249,30 @@ class _Steps:
         need, room = in_words(trial.plan.memory_bytes, "bytes"), in_words(self._room_bytes or 0, "bytes")
         return f"rings take {need}, and {room} of the machine's memory are left for them"
 
-    def _counted(self, plan: Plan) -> Outcome:
-        outcome = self._simulate(plan)
-        self._done += _work(plan, outcome)
-        return outcome
-
-    def _bounded(self) -> Simulate:
+    def _bounded(self, kept: Trial) -> Simulate:
         """Return a model that stops after what a step may take, and simulates nothing twice."""
-        most, known = self._done + self._work // 4, dict[tuple[int, tuple[int, ...]], Outcome]()
+        least, known = self._own // 2, {_key(kept.plan): kept.outcome}
 
         def simulate(plan: Plan) -> Outcome:
-            key = plan.duration_ns, tuple(depths_of(plan).values())
+            key = _key(plan)
             if key not in known:
-                if self._done >= most:
+                if self._own <= least:
                     raise _Spent
-                known[key] = self._counted(plan)
+                known[key] = self._simulate(plan)
+                work = _work(plan, known[key])
+                self._own, self._left = self._own - work, self._left - work
             return known[key]
 
         return simulate
+
+
+def _overflows(deep: Plan, before: Outcome, after: Outcome) -> bool:
+    """Tell whether a ring is full at the deepest depth that is tried, or will be."""
+    return bool(growing(deep, before, after) or refusing(deep, after))
+
+
+def _key(plan: Plan) -> tuple[int, tuple[int, ...]]:
+    return plan.duration_ns, tuple(depths_of(plan).values())
 
 
 def _failed(trial: Trial, target: Target, load: Load | None) -> _Tried:

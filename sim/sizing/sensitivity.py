@@ -1,4 +1,4 @@
-"""What breaks first: one change of the system at a time, with the proposed depths and with depths found anew."""
+"""Sensitivity: one change of the system at a time, with the proposed depths and with depths found anew."""
 
 from __future__ import annotations
 
