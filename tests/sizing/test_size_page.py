@@ -219,8 +219,8 @@ def test_an_answer_with_next_to_nothing_makes_a_page() -> None:
     bare = replace(made.proposed, paths={}, nodes={}, series={})
     account = replace(made.account, traffic={}, host_bytes=None, bandwidth_bytes_per_s=None, partitions={})
     made = replace(made, proposed=bare, now=bare, account=account, account_now=account, sensitivities=(), curves=(),
-                   headrooms=(), compared=(), verdicts_now=(), bounds=Bounds({}, {}), binding="", notes=(), emulation="",
-                   figures={})  # fmt: skip
+                   headrooms=(), compared=(), verdicts_now=(), bounds=Bounds({}, {}), binding="", notes=(),
+                   emulation="", figures={})  # fmt: skip
     found = Page(size_page(made))
     assert not found.open
     titles = {text for tag, text in found.headings if tag == "h2"}
