@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sim.sizing.account import Account
 from sim.sizing.bounds import Bounds
 from sim.sizing.model.outcome import Outcome
+
+HeadroomUnit = Literal["cameras", "times", "Hz"]
+"""In what a direction is counted: cameras, how many times as long services take, the rate of sensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,40 @@ class Sensitivity:
 
 
 @dataclass(frozen=True, slots=True)
+class Headroom:
+    """How far a system can go in one direction until no depths meet the target any more.
+
+    Attributes:
+        subject: what changes: `cameras`, `all services`, `perception.detector`, `front_camera`.
+        unit: of the three values.
+        present: value of the system as it is; 1 where the unit is `times`.
+        holds: greatest value at which depths that meet the target were found.
+        fails: next value tried, at which none were; None: it holds as far as was tried.
+        breaks: what is missed then, in words; empty where nothing is.
+        bottleneck: who then needs most of the time that it has, in words; empty where nothing breaks.
+        busy: how much of that it needs; from about 1 on it is why the target is missed.
+        depths: with which the target is met at `holds`, by channel.
+        extra_bytes: that these take more than the proposal.
+    """
+
+    subject: str
+    unit: HeadroomUnit
+    present: float
+    holds: float
+    fails: float | None
+    breaks: str
+    bottleneck: str
+    busy: float
+    depths: Mapping[str, int]
+    extra_bytes: int
+
+    @property
+    def factor(self) -> float:
+        """How many times the present value holds."""
+        return self.holds / self.present
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """A figure as predicted and as emulated; times in ns.
 
@@ -136,6 +174,8 @@ class Answer:
         emulation: folder of that run; empty without one.
         notes: for the reader.
         wall_s: how long it took.
+        figures: of the search.
+        headrooms: how far each direction goes; what breaks first comes first.
     """
 
     scenario: str
@@ -158,3 +198,4 @@ class Answer:
     notes: tuple[str, ...] = ()
     wall_s: float = 0.0
     figures: Mapping[str, float] = field(default_factory=dict)
+    headrooms: tuple[Headroom, ...] = ()

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sim.report.svg import clean
-from sim.sizing.account.table import account_lines
-from sim.sizing.answer import Answer, Compared, Proposal, Sensitivity
+from sim.sizing.account_table import account_lines
+from sim.sizing.answer import Answer, Compared, Headroom, Proposal, Sensitivity
+from sim.sizing.headroom_words import amount, breaks_first, direction, reason
 from sim.sizing.requirement import in_words
 from sim.sizing.verification import error_words, is_wrong
 
@@ -38,6 +39,9 @@ def show(answer: Answer, console: Console) -> None:
     console.print(_verdicts(answer))
     console.print(_proposals(answer.proposals))
     say(f"binding: {answer.binding}", "", *account_lines(answer.account), _gain(answer), "")
+    if answer.headrooms:
+        console.print(_headrooms(answer.headrooms))
+        say(breaks_first(answer.headrooms), "")
     if answer.sensitivities:
         console.print(_sensitivities(answer))
     if answer.compared:
@@ -108,10 +112,25 @@ def _proposals(proposals: Sequence[Proposal]) -> Table:
     return _table("Depths", heads, rows)
 
 
+def _headrooms(headrooms: Sequence[Headroom]) -> Table:
+    rows = [
+        (
+            direction(each),
+            amount(each, each.holds),
+            "not tried" if each.fails is None else amount(each, each.fails),
+            _more(each.extra_bytes),
+            reason(each) or "nothing",
+        )
+        for each in headrooms
+    ]
+    heads = ("direction", "holds up to", "fails at", "which takes", "what breaks")
+    return _table("What breaks first", heads, rows)
+
+
 def _sensitivities(answer: Answer) -> Table:
     proposed = {each.channel: each.depth for each in answer.proposals}
     rows = [(each.change, each.breaks or "all holds", _cost(each, proposed)) for each in answer.sensitivities]
-    return _table("What breaks first", ("change", "with the proposed depths", "sized anew"), rows)
+    return _table("One change at a time", ("change", "with the proposed depths", "sized anew"), rows)
 
 
 def _cost(one: Sensitivity, proposed: Mapping[str, int]) -> str:
@@ -120,9 +139,14 @@ def _cost(one: Sensitivity, proposed: Mapping[str, int]) -> str:
         return "no depth meets the target"
     changed = [f"{name} {depth}" for name, depth in one.depths.items() if proposed.get(name) != depth]
     named = [*changed[:NAMED], *(["..."] if len(changed) > NAMED else [])]
-    more = "more" if one.extra_bytes >= 0 else "less"
-    cost = f"{in_words(abs(one.extra_bytes), 'bytes')} {more}" if one.extra_bytes else "no more memory"
-    return "; ".join(filter(None, (", ".join(named), cost)))
+    return "; ".join(filter(None, (", ".join(named), _more(one.extra_bytes))))
+
+
+def _more(extra_bytes: int) -> str:
+    """Return what depths cost over the proposal."""
+    if not extra_bytes:
+        return "no more memory"
+    return f"{in_words(abs(extra_bytes), 'bytes')} {'more' if extra_bytes > 0 else 'less'}"
 
 
 def _compared(title: str, of: str, figures: Sequence[str], compared: Sequence[Compared]) -> Table:

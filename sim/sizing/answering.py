@@ -8,14 +8,17 @@ from pathlib import Path
 from sim.scenario.model import Scenario
 from sim.scenario.units import format_duration
 from sim.sizing import model
-from sim.sizing.account import account
+from sim.sizing.account import Account, account
 from sim.sizing.answer import Answer
 from sim.sizing.bounds import bounds
 from sim.sizing.depths import Trial, Trials, depths_of, limits_of
+from sim.sizing.headroom import Found as Headrooms
+from sim.sizing.headroom import headrooms
 from sim.sizing.horizon import lasting
 from sim.sizing.plan import Plan
 from sim.sizing.proposal import binding, channel_backlogs, curves, proposals, rates_hz
 from sim.sizing.reduction import left_out, plan_of
+from sim.sizing.requirement import in_words
 from sim.sizing.search import Found, TargetOutOfReach, search
 from sim.sizing.sensitivity import changes, sensitivities
 from sim.sizing.target import Target
@@ -62,7 +65,8 @@ def answer_question(scenario: Scenario, file: Path, target: Target, timing: Timi
     in_the_run = Trials(plan, target, model.simulate)
     present, best = in_the_run.at({}), in_the_run.at(found.trial.depths)
     altered = changes(scenario, plan, target, lambda other: plan_of(other, timing, target.paths))
-    bounded = bounds(best.plan)
+    bounded, memory = bounds(best.plan), account(scenario, best.plan, rates_hz(best.plan, best))
+    further = headrooms(best, target, model.simulate, _room(memory))
     answer = Answer(
         scenario=scenario.name,
         scenario_file=str(file),
@@ -74,15 +78,21 @@ def answer_question(scenario: Scenario, file: Path, target: Target, timing: Timi
         verdicts=best.verdicts,
         proposals=proposals(trials, found, depths_of(plan), bounded),
         account_now=account(scenario, plan, rates_hz(plan, present)),
-        account=account(scenario, best.plan, rates_hz(best.plan, best)),
+        account=memory,
         bounds=bounded,
         binding=binding(trials, found),
         sensitivities=sensitivities(list(altered), best, model.simulate),
         curves=curves(trials, found),
-        notes=(*timing.notes, *left_out(scenario), *_horizon(plan, longer), _how_sure(found)),
+        notes=(*timing.notes, *left_out(scenario), *_horizon(plan, longer), *_further(plan, further), _how_sure(found)),
         figures={"simulations": float(len(trials.simulated)), "events": float(best.outcome.events)},
+        headrooms=further.rows,
     )
     return Modelled(answer, best)
+
+
+def _room(memory: Account) -> int | None:
+    """Return the memory of the machine that its guests leave for rings; None: it is not limited."""
+    return None if memory.host_bytes is None else memory.host_bytes - memory.guests_bytes
 
 
 def _horizon(plan: Plan, longer: Plan) -> list[str]:
@@ -90,6 +100,14 @@ def _horizon(plan: Plan, longer: Plan) -> list[str]:
         return []
     run, simulated = format_duration(plan.duration_ns), format_duration(longer.duration_ns)
     return [f"simulated for {simulated} instead of {run}, as some rings still filled up at the end of the run"]
+
+
+def _further(plan: Plan, found: Headrooms) -> list[str]:
+    if found.duration_ns == plan.duration_ns or not found.rows:
+        return []
+    run, simulated = in_words(plan.duration_ns, "ns"), in_words(found.duration_ns, "ns")
+    why = "to see who falls behind slowly" if found.duration_ns > plan.duration_ns else "to answer in seconds"
+    return [f"how far each direction goes was simulated for {simulated} instead of {run}, {why}"]
 
 
 def _how_sure(found: Found) -> str:

@@ -284,7 +284,7 @@ def _advice(requirement: Requirement, value: float, trials: Trials, limits: Dept
     concerned = trials.target.channels_of(requirement) or trials.channels
     late = [channel for channel in generous.refusing if channel in concerned]
     if requirement.figure != "memory" and late:
-        ring = _root(generous)
+        ring = root_of(generous)
         deep = f"'{ring.target}' does not keep up with '{ring.channel}' even at depth {limits[ring.channel]}"
         return f"{deep}: make it faster, or what sends to it slower"
     if math.isnan(value):
@@ -297,8 +297,12 @@ def _advice(requirement: Requirement, value: float, trials: Trials, limits: Dept
     return f"ask for {sign} {asked}"
 
 
-def _root(trial: Trial) -> Ring:
-    """Return the first full ring whose consumer is not held up by a full ring itself; the first one if all are."""
+def root_of(trial: Trial) -> Ring:
+    """Return the first full ring whose consumer is not held up by a full ring itself; the first one if all are.
+
+    Parameters:
+        trial: in which a ring refused a tensor.
+    """
     rings = [ring for ring in trial.plan.rings.values() if ring.channel in trial.refusing]
     held_up = {ring.source for ring in rings}
     return next((ring for ring in rings if ring.target not in held_up), rings[0])

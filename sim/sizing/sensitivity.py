@@ -1,4 +1,4 @@
-"""What breaks first: one change of the system at a time, with the proposed depths and with depths found anew."""
+"""Sensitivity: one change of the system at a time, with the proposed depths and with depths found anew."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def changes(scenario: Scenario, plan: Plan, target: Target, plan_for: Callable[[
     cameras = count_cameras(plan)
     if 0 < cameras < MAX_CAMERAS:
         variant = vary(plan, cameras + 1)
-        yield Change("one more camera", variant.plan, _with_copies(target, variant.paths))
+        yield Change("one more camera", variant.plan, with_copies(target, variant.paths))
     yield from (Change(text, changed, target) for text, changed in _slower(plan))
     for text, changed in _less_time(scenario):
         yield Change(text, replace(plan, policy=plan_for(changed).policy), target)
@@ -105,8 +105,13 @@ def breaks(trial: Trial, target: Target) -> str:
     return f"{said}, all on {most}" if number == verdict.value else f"{said}, {number} of them on {most}"
 
 
-def _with_copies(target: Target, originals: Mapping[str, str]) -> Target:
-    """Return the target with each requirement on a path also held to by the path's copies."""
+def with_copies(target: Target, originals: Mapping[str, str]) -> Target:
+    """Return the target with each requirement on a path also held to by the path's copies.
+
+    Parameters:
+        target: of the question.
+        originals: of each copied path, by the copy's name.
+    """
     requirements = tuple(
         replace(each, copies=tuple(copy for copy, original in originals.items() if original == each.path))
         for each in target.requirements
@@ -116,18 +121,31 @@ def _with_copies(target: Target, originals: Mapping[str, str]) -> Target:
 
 def _slower(plan: Plan) -> Iterator[tuple[str, Plan]]:
     """Give plans with slower services: all of them, then each by itself; an accelerator is one, too."""
-    names = [f"{node.name}.{service.name}" for node in plan.nodes for service in node.services]
-    names += [device.name for device in plan.devices if isinstance(device, Accelerator)]
+    names = names_of_services(plan)
     if len(names) > 1:
-        yield "all services 10 % slower", _slowed(plan, names)
+        yield "all services 10 % slower", slowed(plan, names, SLOWER)
     for name in names:
-        yield f"{name} 10 % slower", _slowed(plan, [name])
+        yield f"{name} 10 % slower", slowed(plan, [name], SLOWER)
 
 
-def _slowed(plan: Plan, names: Sequence[str]) -> Plan:
+def names_of_services(plan: Plan) -> list[str]:
+    """Return the names of services, `NODE.SERVICE`, and of accelerators."""
+    names = [f"{node.name}.{service.name}" for node in plan.nodes for service in node.services]
+    return names + [device.name for device in plan.devices if isinstance(device, Accelerator)]
+
+
+def slowed(plan: Plan, names: Sequence[str], factor: Fraction) -> Plan:
+    """Return the plan with slower services.
+
+    Parameters:
+        plan: any.
+        names: of those that become slower, as of `names_of_services`.
+        factor: how many times longer they take.
+    """
+
     def node(each: Node) -> Node:
         services = tuple(
-            replace(service, calls=service.calls.scaled(float(SLOWER)))
+            replace(service, calls=service.calls.scaled(float(factor)))
             if f"{each.name}.{service.name}" in names
             else service
             for service in each.services
@@ -136,7 +154,7 @@ def _slowed(plan: Plan, names: Sequence[str]) -> Plan:
 
     def device(each: Device) -> Device:
         if isinstance(each, Accelerator) and each.name in names:
-            return replace(each, job_ns=round(each.job_ns * SLOWER))
+            return replace(each, job_ns=round(each.job_ns * factor))
         return each
 
     return replace(plan, nodes=tuple(map(node, plan.nodes)), devices=tuple(map(device, plan.devices)))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from sim.sizing.account import Account, PartitionAccount, Region, Traffic
-from sim.sizing.answer import Answer, Compared, DepthCurve, Proposal, Sensitivity, Verdict
+from sim.sizing.answer import Answer, Compared, DepthCurve, Headroom, Proposal, Sensitivity, Verdict
 from sim.sizing.bounds import Bounds, RingBound
 from sim.sizing.model.outcome import NodeOutcome, Outcome, PathOutcome, RingOutcome, Series, Times
 from virtio_shm import Layout
@@ -110,6 +110,18 @@ def curve(channel: str, dropped: Sequence[int] = (41, 0, 0, 0)) -> DepthCurve:
                       "p99 of the age of front_camera->display")  # fmt: skip
 
 
+def headrooms(cameras: int = 1) -> tuple[Headroom, ...]:
+    """Return how far three directions go: one that somebody's time ends, one that a figure does, one without an end."""
+    busy, idle = "perception.detector would be busy 101 % of the time", "cockpit.head_unit is busy 61 % of the time"
+    return (
+        Headroom("cameras", "cameras", cameras, cameras + 1, cameras + 2, "drops is 17, all on frames", busy, 1.01,
+                 {"frames": 4}, 2 << 20),
+        Headroom("cockpit.head_unit", "times", 1, 3.225, 3.386, "p99(front_camera->display) is 103 ms", idle, 0.61,
+                 {"frames": 2}, 0),
+        Headroom("imu", "Hz", 10, 153.7, None, "", "", 0.0, {"frames": 2}, 0),
+    )  # fmt: skip
+
+
 def answer(cameras: int = 1, met: bool = True) -> Answer:
     """Return an answer about so many cameras; `met`: the target can be met."""
     rings = rings_of(cameras)
@@ -135,6 +147,7 @@ def answer(cameras: int = 1, met: bool = True) -> Answer:
         binding="drops=0 on checked: with depth 2 it drops 12", sensitivities=changes,
         curves=tuple(curve(one.channel) for one in proposals(rings)), compared=compared, emulation="runs/ivi_camera-4",
         notes=("The sensor of imu has 100 samples only.",), wall_s=1.93, figures={"events_per_s": 2.1e6},
+        headrooms=headrooms(cameras),
     )  # fmt: skip
 
 
@@ -146,4 +159,5 @@ def hostile() -> Answer:
                    curves=(replace(plain.curves[0], channel=HOSTILE, label=HOSTILE),),
                    proposals=(replace(plain.proposals[0], channel=HOSTILE, why=HOSTILE),),
                    sensitivities=(replace(plain.sensitivities[0], change=HOSTILE, breaks=HOSTILE),),
+                   headrooms=(replace(plain.headrooms[1], subject=HOSTILE, breaks=HOSTILE, bottleneck=HOSTILE),),
                    compared=(Compared(HOSTILE, 1, 2),), verdicts=(Verdict(HOSTILE, 1, 2, "", True),))  # fmt: skip

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from io import StringIO
+from typing import Any
 
+import pytest
 from rich.console import Console
 
 from sim.sizing.answer import Answer, Compared, Sensitivity
 from sim.sizing.answer_table import WIDTH, show
-from tests.sizing.answers import answer
+from sim.sizing.headroom_words import breaks_first
+from tests.sizing.answers import answer, headrooms
 
 
 def shown(one: Answer) -> list[str]:
@@ -65,6 +68,39 @@ def test_what_sizing_anew_takes() -> None:
     assert f"c drops is 3 {first} {deeper[first]}; no more memory" in lines
     assert "d drops is 3 no depth meets the target" in lines
     assert any(line.startswith("e drops is 3 ") and line.endswith("...; 1 GiB more") for line in lines)
+
+
+def test_how_far_each_direction_goes_and_what_breaks_first() -> None:
+    lines = shown(answer())
+    assert any(line.startswith("cameras, now 1 2 3 2 MiB more perception.detector would be busy") for line in lines)
+    assert any(line.startswith("cockpit.head_unit slower 3.23 times 3.39 times no more memory p99(") for line in lines)
+    assert "imu faster, now 10 Hz 154 Hz not tried no more memory nothing" in lines
+    assert "breaks first: 3 cameras (2 hold): perception.detector would be busy 101 % of the time" in lines
+
+
+@pytest.mark.parametrize(
+    ("number", "changed", "words"),
+    [
+        (0, {"holds": 1.0, "fails": 2.0}, "2 cameras (1 holds): perception.detector would be busy 101 % of the time"),
+        (
+            1,
+            {},
+            "cockpit.head_unit 3.39 times as slow (3.23 times still hold): p99(front_camera->display) is 103 ms; "
+            "cockpit.head_unit is busy 61 % of the time",
+        ),
+        (
+            1,
+            {"holds": 1.0, "fails": 1.05, "bottleneck": ""},
+            "cockpit.head_unit 1.05 times as slow (now it holds): p99(",
+        ),
+        (2, {"holds": 10.0, "fails": 10.5, "breaks": "drops is 3"}, "imu at 10.5 Hz (now it holds): drops is 3"),
+        (2, {"holds": 20.0, "fails": 21.0, "breaks": "drops is 3"}, "imu at 21 Hz (20 Hz still holds): drops is 3"),
+        (2, {}, "nothing; each direction holds up to 15.4 times what there is now"),
+    ],
+)
+def test_what_breaks_first_in_one_sentence(number: int, changed: dict[str, Any], words: str) -> None:
+    said = breaks_first([replace(headrooms()[number], **changed)])
+    assert said.startswith(f"breaks first: {words}")
 
 
 def test_control_characters_do_not_reach_the_terminal() -> None:

@@ -1,4 +1,4 @@
-"""What breaks first: which changes are tried, and what is said of them."""
+"""One change at a time: which changes are tried, and what is said of them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 from sim.report import svg
 from sim.sizing.answer import Answer, Compared
 from sim.sizing.bounds import Bounds
-from sim.sizing.report import memory_map, over_time, page
+from sim.sizing.report import headroom, memory_map, over_time, page
 from sim.sizing.report.comparison import cell, compared_in_words
 from sim.sizing.report.depths import curves, limit_ns
 from sim.sizing.report.size_data import answer_json
@@ -50,7 +50,7 @@ def test_the_page_is_whole_and_fetches_nothing(one: tuple[Answer, Page]) -> None
     assert len(found.scripts) == 3 and found.scripts[1] == get_plotlyjs()
     assert [text for tag, text in found.headings if tag == "h2"] == [
         "Target", "Depths", "Memory", "Occupancy over time", "Drops and age over depth", "What breaks first",
-        "Predicted against emulated", "What the model found", "Bandwidth", "The question",
+        "One change at a time", "Predicted against emulated", "What the model found", "Bandwidth", "The question",
     ]  # fmt: skip
     places = [attrs["data-figure"] for tag, attrs in found.tags if "data-figure" in attrs]
     assert sorted(places) == sorted(found.figures), "every picture has its place, once"
@@ -99,6 +99,30 @@ def test_changes_say_what_breaks_and_what_it_costs(one: tuple[Answer, Page]) -> 
     )
     assert slower["breaks first"].startswith("drops=0") and slower["drops=0"] == "17 ✕"
     assert (window["sized anew"], window["costs"]) == ("no depth meets the target", "–")
+
+
+def test_how_far_each_direction_goes(one: tuple[Answer, Page]) -> None:
+    made, found = one
+    cameras, head_unit, imu = found.table("headroom")
+    assert (cameras["direction"], cameras["holds up to"], cameras["fails at"]) == ("cameras, now 1", "2", "3")
+    assert (cameras["which takes"], cameras["what is missed"]) == ("+2\N{NO-BREAK SPACE}MiB", made.headrooms[0].breaks)
+    assert (head_unit["holds up to"], head_unit["fails at"]) == ("3.23 times", "3.39 times")
+    assert head_unit["busiest then"] == made.headrooms[1].bottleneck
+    assert (imu["fails at"], imu["busiest then"], imu["what is missed"]) == ("not tried", "–", "nothing")
+    assert "Breaks first: 3 cameras (2 hold): perception.detector would be busy 101 % of the time." in found.text
+    bars, marks = found.figures["headroom"]["data"]
+    assert bars["x"] == pytest.approx([2, 3.225, 15.37]) and marks["x"] == pytest.approx([3, 3.386])
+    begin, end = found.figures["headroom"]["layout"]["xaxis"]["range"]
+    assert begin == 0 and 10**end > 15.37, "from the present value to beyond the longest bar"
+
+
+def test_a_direction_that_ends_at_once_has_room_for_its_mark() -> None:
+    made = answer()
+    row = replace(made.headrooms[1], holds=1.0, fails=1.05)
+    figure = headroom.headroom([row])
+    assert figure is not None and figure.data[0]["x"] == [1.0]
+    assert 10 ** figure.layout["xaxis"]["range"][1] > 1.5
+    assert headroom.headroom([]) is None
 
 
 @pytest.mark.parametrize("cameras", [1, 12])
@@ -195,12 +219,17 @@ def test_an_answer_with_next_to_nothing_makes_a_page() -> None:
     bare = replace(made.proposed, paths={}, nodes={}, series={})
     account = replace(made.account, traffic={}, host_bytes=None, bandwidth_bytes_per_s=None, partitions={})
     made = replace(made, proposed=bare, now=bare, account=account, account_now=account, sensitivities=(), curves=(),
-                   compared=(), verdicts_now=(), bounds=Bounds({}, {}), binding="", notes=(), emulation="",
-                   figures={})  # fmt: skip
+                   headrooms=(), compared=(), verdicts_now=(), bounds=Bounds({}, {}), binding="", notes=(),
+                   emulation="", figures={})  # fmt: skip
     found = Page(size_page(made))
     assert not found.open
     titles = {text for tag, text in found.headings if tag == "h2"}
-    assert not titles & {"Occupancy over time", "Predicted against emulated", "What breaks first"}
+    assert not titles & {
+        "Occupancy over time",
+        "Predicted against emulated",
+        "What breaks first",
+        "One change at a time",
+    }
     assert "No rates are known." in found.text
 
 
@@ -292,6 +321,8 @@ def test_size_json_is_plain_and_complete() -> None:
     assert data["account"]["shared_bytes"] == made.account.shared_bytes
     assert data["proposals"][0]["margin"] == 6
     assert data["compared"][0]["error"] is None
+    assert [row["factor"] for row in data["headrooms"]] == [each.factor for each in made.headrooms]
+    assert data["headrooms"][2]["fails"] is None and data["breaks_first"].startswith("breaks first: 3 cameras (2 hold)")
     assert "series" not in data["proposed"]
     ring = data["proposed"]["rings"]["frames"]
     assert len(ring["level_ns"]) == 3 and 0 < ring["occupancy_mean"] < 2

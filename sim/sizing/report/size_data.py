@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim.sizing.answer import Answer
+from sim.sizing.headroom_words import breaks_first
 
 VERSION = 1
 """Grows when a key changes its meaning or goes."""
@@ -28,6 +29,9 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         data[key]["dropped"] = getattr(answer, key).dropped
         for name, ring in getattr(answer, key).rings.items():
             data[key]["rings"][name]["occupancy_mean"] = ring.occupancy_mean
+    data["breaks_first"] = breaks_first(answer.headrooms)
+    for row, headroom in zip(data["headrooms"], answer.headrooms, strict=True):
+        row["factor"] = headroom.factor
     for key in ("account_now", "account"):
         data[key]["bandwidth_used_bytes_per_s"] = _plain(getattr(answer, key).bandwidth_used_bytes_per_s)
         data[key]["bandwidth_share"] = _plain(getattr(answer, key).bandwidth_share)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sim.sizing.answer import Answer, Sensitivity
-from sim.sizing.report import bandwidth, depths, memory_map, over_time
+from sim.sizing.answer import Answer, Headroom, Sensitivity
+from sim.sizing.headroom_words import amount as step
+from sim.sizing.headroom_words import breaks_first, direction
+from sim.sizing.report import bandwidth, depths, headroom, memory_map, over_time
 from sim.sizing.report.comparison import compared_in_words, comparisons
 from sim.sizing.report.figure import Figure
 from sim.sizing.report.page import put, render
-from sim.sizing.report.size_words import amount, headline, holds
+from sim.sizing.report.size_words import amount, capitalized, headline, holds
 
 
 def write_size(answer: Answer, folder: Path) -> Path:
@@ -41,6 +43,7 @@ def size_page(answer: Answer) -> str:
         bandwidth.traffic(answer.account),
         *occupancies,
         *curves,
+        headroom.headroom(answer.headrooms),
     ]
     figures: list[Figure] = [figure for figure in drawn if figure is not None]
     return render(
@@ -58,6 +61,8 @@ def size_page(answer: Answer) -> str:
         boards={name: one for name, one in answer.account.partitions.items() if one.carve_out or one.ram_available},
         guests={name: one for name, one in answer.account.partitions.items() if one.own},
         rings=_rings(answer),
+        breaks_first=capitalized(breaks_first(answer.headrooms)),
+        headrooms=[_headroom(each) for each in answer.headrooms],
         changes=[_change(answer, one) for one in answer.sensitivities],
         comparisons=comparisons(answer.compared),
         in_words=compared_in_words(answer.compared),
@@ -82,6 +87,12 @@ def _rings(answer: Answer) -> list[dict[str, Any]]:
             "why": bound.why if bound else "",
         })  # fmt: skip
     return rows
+
+
+def _headroom(one: Headroom) -> dict[str, Any]:
+    """Return a row of how far one direction goes."""
+    fails = None if one.fails is None else step(one, one.fails)
+    return {"one": one, "direction": direction(one), "holds": step(one, one.holds), "fails": fails}
 
 
 def _change(answer: Answer, one: Sensitivity) -> dict[str, Any]:

@@ -45,6 +45,11 @@ def enumerated(parts: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part) if parts else ""
 
 
+def capitalized(sentence: str) -> str:
+    """Return a sentence with a capital letter and a full stop; nothing for none."""
+    return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
+
+
 def holds(verdicts: Sequence[Verdict]) -> bool:
     """Tell whether all parts of the target are met."""
     return all(verdict.met for verdict in verdicts)
