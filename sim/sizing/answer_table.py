@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sim.report.svg import clean
-from sim.sizing.account_table import account_lines
+from sim.sizing.account.table import account_lines
 from sim.sizing.answer import Answer, Compared, Headroom, Proposal, Sensitivity
 from sim.sizing.headroom_words import amount, breaks_first, direction, reason
 from sim.sizing.requirement import in_words

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sim.sizing.bounds.curves import Unbounded
 from sim.sizing.bounds.supply import Execution
-from sim.sizing.outcome import Outcome
+from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Accelerator, Link, Node, Plan, Service
 
 Shares = Mapping[str, float]

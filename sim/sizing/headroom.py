@@ -21,7 +21,7 @@ from sim.sizing.bottleneck import Load, Shares, busiest, shares_of
 from sim.sizing.depths import Depths, Simulate, Trial, Trials, depths_of, limits_of, refusing, with_depths
 from sim.sizing.directions import Direction, directions
 from sim.sizing.horizon import growing, lasting
-from sim.sizing.outcome import Outcome
+from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Plan, Sensor
 from sim.sizing.requirement import in_words
 from sim.sizing.search import TargetOutOfReach, root_of, search

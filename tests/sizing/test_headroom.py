@@ -21,15 +21,15 @@ from sim.sizing.depths import Trial, Trials, limits_of, with_depths
 from sim.sizing.directions import FACTOR, FURTHEST, directions
 from sim.sizing.headroom import headrooms
 from sim.sizing.headroom_words import breaks_first
-from sim.sizing.outcome import Outcome
+from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Accelerator, Calls, Node, Plan, Ring, Sensor, Service, Sink
 from sim.sizing.plan import Path as Way
 from sim.sizing.reduction import plan_of
 from sim.sizing.requirement import Requirement
 from sim.sizing.search import search
-from sim.sizing.source import timing_of
 from sim.sizing.sweep.cameras import with_cameras
 from sim.sizing.target import Target, parse_target
+from sim.sizing.timing.source import timing_of
 from tests.sizing import small_system
 from tests.sizing.responses import MS, NO_DROPS
 
