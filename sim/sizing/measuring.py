@@ -16,11 +16,8 @@ from sim.sizing.calls import Call, Input, add_sent, calls_of, refused, refused_b
 from sim.sizing.execution import ExecutionClock
 from sim.sizing.plan import NOT_SENT
 from sim.sizing.ports import Ports, ports_of, services_of
-from sim.sizing.timing import Arrivals, NodeTiming, ServiceTiming, Timing
+from sim.sizing.timing import MOST_CALLS, Arrivals, NodeTiming, ServiceTiming, Timing
 from sim.sizing.waking import bell_ns, fetches_ns, look_ns, wakes_ns
-
-MOST_CALLS = 10_000
-"""Calls of a service that are kept; of more, so many in equal distances. With three outputs they take 400 kB."""
 
 Item = TypeVar("Item")
 _BROKEN = ("hung", "failed", "restarting")
