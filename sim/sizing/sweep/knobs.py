@@ -24,6 +24,9 @@ CAMERAS = "cameras"
 RELOADED: Mapping[str, str] = {"quantum": "time.quantum", "duration": "time.duration", "seed": "seed"}
 """Short names of dotted keys for which the scenario is loaded anew."""
 
+_LONGEST = 40
+"""Letters of a factor, more than any that can be told from its neighbour."""
+
 _OVERFLOWS: tuple[Overflow, ...] = ("block", "drop_newest", "drop_oldest")
 
 
@@ -192,6 +195,8 @@ def _parse_any(text: str) -> Value:
 def _parse_factor(text: str) -> Value:
     number, percent = (text[:-1].strip(), 100) if text.endswith("%") else (text, 1)
     try:
+        if "e" in number.lower() or len(number) > _LONGEST:
+            raise ValueError  # its digits could fill all memory
         factor = Fraction(number) / percent
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"'{text}' is no factor; write 1.1 or 110%") from None
