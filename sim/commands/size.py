@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from sim.sizing.timing import Timing
 
 
+_OF_OTHERS = ("result.json", "sweep.parquet")
+"""Files of a run and of a sweep, whose report.html would be lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What `sim size` is asked.
@@ -98,6 +102,10 @@ def _check(options: Options, scenario: Scenario) -> None:
         raise SizingError(f"{options.file}: it has no channels; there is nothing to size")
     if options.out is not None and options.out.exists() and not options.out.is_dir():
         raise SizingError(f"--out {options.out}: is a file; name a folder")
+    if options.out is not None:
+        taken = next((name for name in _OF_OTHERS if (options.out / name).exists()), None)
+        if taken is not None:
+            raise SizingError(f"--out {options.out}: has another report, with {taken}, in it; name another folder")
     if find_spec("plotly") is None:
         raise EnvironmentLacks("plotly is not installed; pip install 'edgesim[sizing]' has it")
 

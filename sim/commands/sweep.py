@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 import time
@@ -99,12 +100,28 @@ def _check(options: Options, scenario: Scenario) -> None:
 
     if options.engine not in ENGINES:
         raise SizingError(f"--engine {options.engine}: no such engine; {advice(options.engine, ENGINES)}")
-    if scenario.time.mode != "virtual":
-        raise SizingError(f"{options.file}: it runs in real time, which no model predicts; --set time.mode=virtual")
+    _check_mode(scenario, f"{options.file}: it")
     if not scenario.channels:
         raise SizingError(f"{options.file}: it has no channels; there is nothing to vary")
     if find_spec("plotly") is None:
         raise EnvironmentLacks("the report needs plotly, which is not installed: pip install 'edgesim[sizing]'")
+
+
+def _check_mode(scenario: Scenario, where: str) -> None:
+    if scenario.time.mode != "virtual":
+        raise SizingError(f"{where} runs in real time, which no model predicts; --set time.mode=virtual")
+
+
+def _check_times(values: Mapping[str, str], timing: Timing) -> None:
+    """Say that a declared time is an axis of no effect where times were measured."""
+    for key in values:
+        match = re.fullmatch(r"partitions\.([^.]+)\.services\.([^.]+)\.(time|sends_every)", key)
+        service = match and timing.services.get(f"{match[1]}.{match[2]}")
+        if service and service.source == "measured":
+            raise SizingError(
+                f"the time of {key.split('.')[1]}.{key.split('.')[3]} is measured; declare `time` at it and leave "
+                "--from out, or vary service_time"
+            )
 
 
 def _ways(paths: Sequence[str]) -> list[tuple[str, str]]:
@@ -166,10 +183,14 @@ class _Sweep:
 
     def _ask(self, timing: Timing) -> Asked:
         from sim.sizing.reduction import plan_of
+        from sim.sizing.source import declared_anew
         from sim.sizing.sweep.asking import ask
 
         def load(values: Mapping[str, str]) -> Plan:
-            return plan_of(self._load(values), timing, self.paths)
+            scenario = self._load(values)
+            _check_mode(scenario, "it")
+            _check_times(values, timing)
+            return plan_of(scenario, declared_anew(scenario, timing), self.paths)
 
         plan = plan_of(self.scenario, timing, self.paths)
         return ask(self.scenario, plan, load, self.options.grids, self.options.sample, self.scenario.seed)
@@ -192,8 +213,14 @@ class _Sweep:
         legs, services = legs_of(self.scenario), {}
         for partition, service in services_of(self.scenario):
             outputs = ports_of(self.scenario, legs, partition, service).outputs
-            services[f"{partition}.{service}"] = ServiceTiming(outputs, (0,), ((0,) * len(outputs),))
+            declares = self.options.from_run is None and self._declares(partition, service)
+            source = "declared" if declares else "measured"
+            services[f"{partition}.{service}"] = ServiceTiming(outputs, (0,), ((0,) * len(outputs),), source=source)
         return Timing(self.scenario.name, services)
+
+    def _declares(self, partition: str, service: str) -> bool:
+        described = self.scenario.partitions[partition].services.get(service)
+        return described is not None and described.time_ns is not None
 
     def _timing(self) -> Timing:
         """Return execution times; those that an earlier call measured for this folder are taken again."""

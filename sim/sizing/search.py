@@ -80,6 +80,9 @@ def search(trials: Trials, limits: Depths, events: int = EVENTS) -> Found:
     complete = False
     if not best.met:
         other, complete = _every(trials, free, limits, None, events)
+        if _wants_memory(trials):  # which deeper rings take even where none was ever full
+            complete = False
+            other = other or min((each for each in trials.all() if each.met), key=lambda each: each.cost, default=None)
         if other is None:
             raise TargetOutOfReach(_out_of_reach(trials, free, limits, complete))
         best = other
@@ -89,6 +92,12 @@ def search(trials: Trials, limits: Depths, events: int = EVENTS) -> Found:
         if cheaper is not None:
             best = cheaper if complete else _lowered(trials, cheaper, limits)
     return Found(best, free, complete, len(trials.simulated))
+
+
+def _wants_memory(trials: Trials) -> bool:
+    """Tell whether the target asks for more memory than need be, or for a certain amount."""
+    asked = trials.target.requirements
+    return any(each.figure == "memory" and each.operator not in ("<", "<=") for each in asked)
 
 
 def _free(trials: Trials, limits: Depths) -> Trial:
@@ -289,10 +298,12 @@ def _advice(requirement: Requirement, value: float, trials: Trials, limits: Dept
         return f"{deep}: make it faster, or what sends to it slower"
     if math.isnan(value):
         return "run longer, or look whether anything is sent"
+    if requirement.unit == "ns" and not requirement.wants_less:
+        return f"ask for >= {math.floor(value / 1e3):g}us"
     if requirement.unit == "ns":
         way = " and ".join(f"'{channel}'" for channel in concerned)
         return f"ask for <= {_above_ms(value):g}ms, or make the services and windows on the way of {way} shorter"
-    sign = "<=" if requirement.wants_less else ">="
+    sign = {"<": "<=", ">": ">="}.get(requirement.operator, requirement.operator)
     asked = f"{math.ceil(value / 1024)}K" if requirement.unit == "bytes" else f"{value:.0f}"
     return f"ask for {sign} {asked}"
 

@@ -132,7 +132,7 @@ class _Reader:
             raise _Wrong(self.at, f"{what}; write one like {DEFAULT}{hint}")
         if match[0] not in UNITS:
             known = advice(match[0], UNITS)
-            raise _Wrong(self.at, f"unknown figure '{match[0]}'; {known}")
+            raise _Wrong(self.at, f"unknown figure {shown(match[0])}; {known}")
         self.at = match.end()
         return match[0]
 
@@ -160,7 +160,7 @@ class _Reader:
         channels = () if figure == "missing" else self.scenario.channels
         known = [*channels, *(self.scenario.paths if times else ())]
         what = "path" if figure == "missing" else "channel or path" if times else "channel"
-        raise _Wrong(at, f"unknown {what} '{name}'; {advice(name, known)}")
+        raise _Wrong(at, f"unknown {what} {shown(name)}; {advice(name, known)}")
 
     def _named_path(self, name: str) -> str:
         path = self.scenario.paths[name]

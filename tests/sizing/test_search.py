@@ -102,6 +102,22 @@ def test_memory_is_a_requirement_like_any_other() -> None:
     assert complaint(system, little) == "memory is 4.27 MiB at best, at any depth; ask for <= 4368K"
 
 
+def test_more_memory_than_is_needed_can_be_asked_for() -> None:
+    """Deeper rings take it, even where none was ever full; what is asked exactly has a nearest, too."""
+    system = System(ROW, lambda depths: Answered())
+    least = with_depths(system.plan, dict.fromkeys(ROW, 2)).memory_bytes
+    more = Requirement("memory>x", "memory", ">", float(2 * least))
+    assert found_in(system, more).trial.plan.memory_bytes > 2 * least
+    exactly = Requirement("memory=x", "memory", "=", least + 1.0)
+    assert complaint(system, exactly).endswith(f"that were tried; ask for = {least >> 10}K")
+
+
+def test_who_asks_for_too_much_is_told_the_greatest_there_is() -> None:
+    slow = System(ROW, lambda depths: Answered(age_ns=14 * MS))
+    late = Requirement(f"p99({PATH})>1s", "p99", ">", 1e9, path=PATH)
+    assert complaint(slow, late) == f"p99({PATH}) is 14 ms at best, at any depth; ask for >= 14000us"
+
+
 def test_the_best_that_can_be_had_is_told() -> None:
     assert complaint(System(ROW, bloated), at_most(15)) == (
         f"p99({PATH}) is 20 ms at best, at any depth; 'after_frames' does not keep up with 'frames' even at depth 64: "

@@ -12,10 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from sim.cli import app
+from sim.commands.size import Options, size
 from sim.scenario import load
 from sim.sizing.account import region
 from sim.sizing.answer import Answer
 from sim.sizing.answering import Modelled
+from sim.sizing.errors import SizingError
 from sim.sizing.tuned import with_depths
 from tests.sizing import small_system
 
@@ -105,6 +107,16 @@ def test_targets_that_are_none(small: Path, tmp_path: Path) -> None:
     assert refused(small, "--target", "", folder=tmp_path) == (
         "sim: --target, column 1: a comparison is missing; write one like drops=0"
     )
+
+
+@pytest.mark.parametrize("name", ["result.json", "sweep.parquet"])
+def test_the_report_of_a_run_or_a_sweep_is_not_overwritten(small: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "other"
+    out.mkdir()
+    (out / name).write_text("")
+    with pytest.raises(SizingError, match=f"has another report, with {name}, in it; name another folder"):
+        size(Options(small, "drops=0", out=out, emulate=False))
+    assert [each.name for each in out.iterdir()] == [name]
 
 
 def test_targets_that_are_out_of_reach(small: Path, tmp_path: Path) -> None:

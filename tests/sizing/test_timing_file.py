@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.sizing.errors import SizingError
+from sim.sizing import timing
+from sim.sizing.errors import MOST_LETTERS, SizingError
 from sim.sizing.timing import FILE, Arrivals, NodeTiming, ServiceTiming, Timing, read
 
 names = st.text(st.characters(codec="utf-8"), max_size=12)
-times = st.integers(0, (1 << 63) - 1)
+times = st.integers(0, 10**14)
 
 
 @st.composite
@@ -52,10 +54,10 @@ SMALL = Timing(
 
 
 @given(timings)
-def test_what_is_written_is_read_again(timing: Timing) -> None:
-    again = Timing.from_json(timing.to_json())
-    assert again == timing
-    assert list(again.services) == list(timing.services), "the order of outputs and services is kept"
+def test_what_is_written_is_read_again(written: Timing) -> None:
+    again = Timing.from_json(written.to_json())
+    assert again == written
+    assert list(again.services) == list(written.services), "the order of outputs and services is kept"
 
 
 def test_it_is_written_into_a_folder_whole(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def changed(*keys: Any, to: Any) -> str:
         (changed("services", to=[]), "services is not a mapping"),
         (changed("services", "a.b", "hold_ns", to=3), "services.a.b.hold_ns is not a list"),
         (changed("services", "a.b", "hold_ns", 1, to=-1), "hold_ns[1] is not a whole number from 0"),
-        (changed("services", "a.b", "hold_ns", 1, to=1 << 63), "hold_ns[1] is not a whole number"),
+        (changed("services", "a.b", "hold_ns", 1, to=10**14 + 1), "hold_ns[1] is not a whole number"),
         (changed("services", "a.b", "hold_ns", 1, to=1.5), "hold_ns[1] is not a whole number"),
         (changed("services", "a.b", "wake_ns", 1, to=True), "wake_ns[1] is not a whole number"),
         (changed("services", "a.b", "wake_ns", to=[1]), "wake_ns is not of 2 calls"),
@@ -123,6 +125,33 @@ def test_what_is_no_run_is_told(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SizingError, match="no text"):
         read(tmp_path)
+    (tmp_path / FILE).write_text(" " * (timing._MOST_BYTES + 1))
+    with pytest.raises(SizingError, match="larger than 64 MiB"):
+        read(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(SizingError, match="is no folder"):
         read(tmp_path / "file")
+
+
+def test_a_file_that_never_ends_or_says_nothing_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE)
+    with pytest.raises(SizingError, match="is no plain file"):
+        read(tmp_path)
+    (tmp_path / FILE).unlink()
+    (tmp_path / FILE).symlink_to("/dev/zero")
+    with pytest.raises(SizingError, match="is no plain file"):
+        read(tmp_path)
+
+
+def test_more_calls_than_a_run_keeps_are_refused() -> None:
+    many = changed("services", "a.b", "hold_ns", to=[1] * (timing.MOST_CALLS + 1))
+    with pytest.raises(SizingError, match="hold_ns is not of at most 10000 calls"):
+        Timing.from_json(many)
+
+
+def test_names_in_a_file_do_not_reach_a_terminal_as_they_are() -> None:
+    hostile = changed("services", to={"\x1b[2J\n" + "x" * 5000: []})
+    with pytest.raises(SizingError) as refused:
+        Timing.from_json(hostile)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) <= MOST_LETTERS

@@ -7,7 +7,7 @@ import random
 from sim.report.record import ChannelRecord, MessageRecord
 from sim.sizing.timing.calls import Call, Input
 from sim.sizing.timing.execution import ExecutionClock
-from sim.sizing.timing.waking import bell_ns, fetches_ns, look_ns
+from sim.sizing.timing.waking import bell_ns, fetches_ns, look_ns, wakes_ns
 
 US, MS = 1_000, 1_000_000
 
@@ -50,6 +50,21 @@ def test_a_look_is_the_least_time_from_a_doorbell_to_an_input() -> None:
     assert look_ns(takes, ExecutionClock(), []) == 1 * US
     assert look_ns(takes, ExecutionClock(), [4_000 * US + 1]) == 20 * US, "at 4 ms it was still awake"
     assert look_ns([], ExecutionClock(), []) == 0
+
+
+def test_the_start_of_a_partition_is_not_how_it_wakes() -> None:
+    """Its first call has the time that it took to start; calls of which nothing is known do not."""
+
+    def call(came_us: int, taken_us: int, end_us: int) -> Call:
+        given = Input(taken_us * US, came_us * US, came_us * US)
+        return Call([given], end_us * US, (0, 0), end_us * US)
+
+    starting, busy = call(0, 9_000, 12_000), call(11_000, 12_010, 15_000)
+    woken, other = call(16_000, 16_020, 17_000), call(20_000, 20_030, 21_000)
+    every = [starting, busy, woken, other]
+    ends = [each.end_ns for each in every]
+    assert wakes_ns(every, ExecutionClock(), ends) == [9_000 * US, 20 * US, 20 * US, 30 * US]
+    assert wakes_ns([starting, busy], ExecutionClock(), ends) == [9_000 * US, 0], "it was always awake"
 
 
 def test_inputs_are_taken_one_after_the_other() -> None:

@@ -7,6 +7,8 @@ had its core.
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +19,14 @@ from sim.sizing.errors import SizingError
 FILE = "timing.json"
 VERSION = 1
 _MARK = "edgesim_timing"
-_MOST_NS = (1 << 63) - 1
-"""Times are computed with in int64."""
+_MOST_NS = 10**14
+"""Longest time: more than a day. Of all calls that are kept together it is still an int64."""
+
+MOST_CALLS = 10_000
+"""Calls of a service that are kept; of more, so many in equal distances. With three outputs they take 400 kB."""
+
+_MOST_BYTES = 64 << 20
+"""Largest file that is read: calls of a hundred services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +166,7 @@ def read(folder: Path) -> Timing:
     """
     file = folder / FILE
     try:
-        text = file.read_text()
+        text = _text(file)
     except (FileNotFoundError, NotADirectoryError):
         what = f"has no {FILE}" if folder.is_dir() else "is no folder"
         raise SizingError(f"{folder} {what}; name the folder of a `sim run` in virtual time") from None
@@ -167,6 +175,22 @@ def read(folder: Path) -> Timing:
     except OSError as error:
         raise SizingError(f"{file}: {error.strerror}; name the folder of a run") from None
     return Timing.from_json(text, str(file))
+
+
+def _text(file: Path) -> str:
+    """Return what a file says, but for one that never ends or of which nothing ever comes, such as a pipe.
+
+    Raises:
+        SizingError: it is such a file, or too large.
+        OSError, UnicodeDecodeError: as of any file.
+    """
+    with open(file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise SizingError(f"{file}: is no plain file; name the folder of a run")
+        data = stream.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise SizingError(f"{file}: larger than {_MOST_BYTES >> 20} MiB, which no run writes; run the scenario anew")
+    return data.decode()
 
 
 def _service_data(service: ServiceTiming) -> dict[str, Any]:
@@ -215,7 +239,7 @@ class _Reading:
 
     def _number(self, value: Any, where: str, least: int = 0) -> int:
         if type(value) is not int or not least <= value <= _MOST_NS:
-            raise self._fail(where, f"a whole number from {least}")
+            raise self._fail(where, f"a whole number from {least} to {_MOST_NS}")
         return value
 
     def _numbers(self, value: Any, where: str, least: int = 0) -> tuple[int, ...]:
@@ -228,7 +252,9 @@ class _Reading:
         if not isinstance(data, dict) or _MARK not in data:
             raise SizingError(f"{self._name}: not written by `sim run`; name the folder of a run")
         if data[_MARK] != VERSION or type(data[_MARK]) is not int:
-            raise SizingError(f"{self._name}: version {data[_MARK]!r}, this simulator reads {VERSION}; run it anew")
+            raise SizingError(
+                f"{self._name}: version {repr(data[_MARK])[:40]}, this simulator reads {VERSION}; run it anew"
+            )
         found = self._keys(data, "it", (_MARK, "scenario", "services", "nodes", "opened_ns", "arrivals", "notes"))
         services = self._mapping(found["services"], "services")
         nodes = self._mapping(found["nodes"], "nodes")
@@ -249,6 +275,8 @@ class _Reading:
         keys = ("source", "counted", "waited", "gap_ns", "wake_ns", "fetch_ns", "hold_ns", "offsets_ns")
         found = self._keys(value, where, keys)
         hold = self._numbers(found["hold_ns"], f"{where}.hold_ns")
+        if len(hold) > MOST_CALLS:
+            raise self._fail(f"{where}.hold_ns", f"of at most {MOST_CALLS} calls")
         wake = self._numbers(found["wake_ns"], f"{where}.wake_ns")
         if wake and len(wake) != len(hold):
             raise self._fail(f"{where}.wake_ns", f"of {len(hold)} calls")

@@ -6,7 +6,34 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
+from sim.host.scheduler import make_policy
+from sim.host.scheduler.policy import Demand
 from sim.report.record import SliceRecord
+from sim.scenario.model import Scenario
+
+
+def clock_of(scenario: Scenario, partition: str, slices: Sequence[SliceRecord]) -> ExecutionClock:
+    """Return the clock of a partition.
+
+    Where windows alone say when it executes, they count also while it slept in them: what a guest waits for as it
+    starts, the model, which has it awake, must take for execution.
+
+    Parameters:
+        scenario: that was run.
+        partition: its name.
+        slices: when it had its cores.
+    """
+    scheduler = scenario.host.scheduler
+    owners = {window.partition for window in scheduler.windows}
+    if scheduler.policy != "arinc653" or scheduler.doorbell == "preempt" or partition not in owners:
+        return ExecutionClock(slices)
+    policy, frame_ns, found = make_policy(scenario), scheduler.major_frame_ns, []
+    assert frame_ns is not None, "checked with the scenario"
+    for now_ns in range(0, frame_ns, scenario.time.quantum_ns):
+        given = policy.decide(now_ns, {partition: Demand(now_ns)}).get(partition)
+        if given is not None:
+            found.append(SliceRecord(given.start_ns, given.stop_ns, 0))
+    return ExecutionClock(found, frame_ns)
 
 
 class ExecutionClock:
@@ -14,9 +41,11 @@ class ExecutionClock:
 
     Parameters:
         slices: when it had its cores, of every core, ascending; none: it always has one of its own.
+        period_ns: after which they repeat; 0: never.
     """
 
-    def __init__(self, slices: Sequence[SliceRecord] = ()) -> None:
+    def __init__(self, slices: Sequence[SliceRecord] = (), period_ns: int = 0) -> None:
+        self._period_ns = period_ns
         own = [each for each in slices if each.core == slices[0].core]  # it has all its cores at once
         self._starts = [each.start_ns for each in own]
         self._lengths = [each.stop_ns - each.start_ns for each in own]
@@ -26,10 +55,13 @@ class ExecutionClock:
         """Return how long it has executed until a virtual time, in ns."""
         if not self._starts:
             return t_ns
+        whole = 0
+        if self._period_ns:
+            whole, t_ns = t_ns // self._period_ns * self._before[-1], t_ns % self._period_ns
         index = bisect_right(self._starts, t_ns) - 1
         if index < 0:
-            return 0
-        return self._before[index] + min(t_ns - self._starts[index], self._lengths[index])
+            return whole
+        return whole + self._before[index] + min(t_ns - self._starts[index], self._lengths[index])
 
     def between(self, start_ns: int, stop_ns: int) -> int:
         """Return how long it executed between two virtual times, in ns."""

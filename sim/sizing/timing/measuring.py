@@ -14,13 +14,10 @@ from sim.report.record import ChannelRecord, RunRecord
 from sim.scenario.model import Scenario
 from sim.sizing.plan import NOT_SENT
 from sim.sizing.plan.ports import Ports, ports_of, services_of
-from sim.sizing.timing import Arrivals, NodeTiming, ServiceTiming, Timing
+from sim.sizing.timing import MOST_CALLS, Arrivals, NodeTiming, ServiceTiming, Timing
 from sim.sizing.timing.calls import Call, Input, add_sent, calls_of, refused, refused_between, taken_of
-from sim.sizing.timing.execution import ExecutionClock
+from sim.sizing.timing.execution import ExecutionClock, clock_of
 from sim.sizing.timing.waking import bell_ns, fetches_ns, look_ns, wakes_ns
-
-MOST_CALLS = 10_000
-"""Calls of a service that are kept; of more, so many in equal distances. With three outputs they take 400 kB."""
 
 Item = TypeVar("Item")
 _BROKEN = ("hung", "failed", "restarting")
@@ -40,7 +37,7 @@ def measure(scenario: Scenario, record: RunRecord) -> Timing:
     calls = {each: _complete(scenario, legs, each, ports[each], record) for each in ports}
     services, notes = {}, []
     for (partition, service), own in calls.items():
-        clock = ExecutionClock(record.partitions[partition].slices)
+        clock = clock_of(scenario, partition, record.partitions[partition].slices)
         name = f"{partition}.{service}"
         measured = _timing(own, ports[partition, service], record.channels, clock)
         node = [call for (other, _), each in calls.items() if other == partition for call in each]
@@ -56,7 +53,7 @@ def measure(scenario: Scenario, record: RunRecord) -> Timing:
     return Timing(
         scenario.name,
         services,
-        _nodes(legs, ports, calls, record),
+        _nodes(scenario, legs, ports, calls, record),
         _opened(scenario, legs, record),
         {leg.name: _arrivals(record.channels[leg.name]) for leg in legs},
         tuple(notes),
@@ -85,6 +82,7 @@ def _complete(
 
 
 def _nodes(
+    scenario: Scenario,
     legs: Sequence[Leg],
     ports: Mapping[tuple[str, str], Ports],
     calls: Mapping[tuple[str, str], Sequence[Call]],
@@ -93,9 +91,10 @@ def _nodes(
     """Return what is measured of partitions rather than of their services."""
     nodes = {}
     for partition in dict.fromkeys(name for name, _ in ports):
-        clock = ExecutionClock(record.partitions[partition].slices)
+        clock = clock_of(scenario, partition, record.partitions[partition].slices)
         ends = sorted(call.end_ns for (name, _), own in calls.items() if name == partition for call in own)
         takes = _takes([each for (name, _), each in ports.items() if name == partition], record)
+        takes = [take for take in takes if ends and take.taken_ns >= ends[0]]  # before, it was still starting
         outputs = {leg.name: record.channels[leg.name] for leg in legs if leg.source.participant == partition}
         rung = {
             ring: [each.t_ns for each in record.doorbells if each.channel == ring and each.source == partition]

@@ -43,6 +43,23 @@ def timing_of(scenario: Scenario, file: Path, from_run: Path | None, run: Callab
     return replace(measured, services={**measured.services, **declared}, origin=f"measured in {folder}{also}")
 
 
+def declared_anew(scenario: Scenario, timing: Timing) -> Timing:
+    """Return execution times with what a variant of the scenario declares in place of what the scenario declared.
+
+    Parameters:
+        scenario: the variant.
+        timing: of the scenario.
+    """
+    declared = _declared(scenario, legs_of(scenario))
+    taken = {name: each for name, each in declared.items() if name in timing.services}
+    return replace(
+        timing,
+        services={
+            name: taken.get(name, each) if each.source == "declared" else each for name, each in timing.services.items()
+        },
+    )
+
+
 def _declared(scenario: Scenario, legs: Sequence[Leg]) -> dict[str, ServiceTiming]:
     """Return the timing of each service that declares how long it takes: it sends at the end of a call, or of some."""
     found = {}

@@ -15,7 +15,8 @@ from sim.sizing.timing.execution import ExecutionClock
 def wakes_ns(calls: Sequence[Call], clock: ExecutionClock, ends: Sequence[int]) -> list[int]:
     """Return for each call the execution time from the doorbell that woke the partition to taking the first input.
 
-    Calls of a partition that was awake get the median of the others.
+    Calls of a partition that was awake get the median of the others but the first, before which it was starting; 0
+    where it was always awake.
 
     Parameters:
         calls: of one service, in order.
@@ -23,7 +24,7 @@ def wakes_ns(calls: Sequence[Call], clock: ExecutionClock, ends: Sequence[int]) 
         ends: when calls of any service of the partition ended, ascending.
     """
     found = [_wake_ns(call, clock, ends) for call in calls]
-    usual = percentile([each for each in found if each is not None], 50) or 0
+    usual = percentile([each for each in found[1:] if each is not None], 50) or 0
     return [usual if each is None else each for each in found]
 
 
