@@ -183,8 +183,8 @@ class _Sweep:
 
     def _ask(self, timing: Timing) -> Asked:
         from sim.sizing.reduction import plan_of
-        from sim.sizing.source import declared_anew
         from sim.sizing.sweep.asking import ask
+        from sim.sizing.timing.source import declared_anew
 
         def load(values: Mapping[str, str]) -> Plan:
             scenario = self._load(values)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sim.report.record import SliceRecord
 from sim.scenario import load
-from sim.sizing.execution import ExecutionClock, clock_of
+from sim.sizing.timing.execution import ExecutionClock, clock_of
 
 SCHEDULE = Path("scenarios/partition_schedule.yaml")
 US, MS = 1_000, 1_000_000

@@ -9,8 +9,8 @@ import pytest
 from sim.commands.sweep import Options, sweep_scenario
 from sim.scenario import load
 from sim.sizing.errors import SizingError
-from sim.sizing.source import declared_anew, timing_of
 from sim.sizing.sweep.knobs import FACTOR
+from sim.sizing.timing.source import declared_anew, timing_of
 
 SURROUND = Path("scenarios/surround_12cam.yaml")
 ISP_TIME = "partitions.isp.services.surround.time"
