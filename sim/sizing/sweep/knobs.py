@@ -25,9 +25,6 @@ CAMERAS = "cameras"
 RELOADED: Mapping[str, str] = {"quantum": "time.quantum", "duration": "time.duration", "seed": "seed"}
 """Short names of dotted keys for which the scenario is loaded anew."""
 
-_LONGEST = 40
-"""Letters of a factor, more than any that can be told from its neighbour."""
-
 _OVERFLOWS: tuple[Overflow, ...] = ("block", "drop_newest", "drop_oldest")
 
 
