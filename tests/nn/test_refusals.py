@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,14 @@ def test_what_is_no_model_is_refused(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ModelError, match=r"model\.tflite: "):
         read_ports(path)
+
+
+def test_what_never_ends_or_says_nothing_is_refused(tmp_path: Path) -> None:
+    pipe = tmp_path / "model.tflite"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(ModelError, match="no plain file"):
+            convert(path)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import stat
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -87,7 +88,10 @@ def read(path: Path) -> Model:
         ModelError: it cannot be read, or its structure is broken.
     """
     try:
-        data = path.read_bytes() if path.stat().st_size <= MAX_FILE_BYTES else b""
+        status = path.stat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):  # a pipe says nothing, a device no end
+            raise ModelError(f"{path}: no plain file; a .tflite file is expected")
+        data = path.read_bytes() if status.st_size <= MAX_FILE_BYTES else b""
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}") from None
     if not data:
