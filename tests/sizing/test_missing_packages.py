@@ -55,7 +55,7 @@ def test_checking_and_running_need_none_of_them(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     heavy = ("plotly", "pyarrow", "scipy", "ray", "simpy")
     program = (
-        "import sys, sim.cli, sim.commands.run, sim.commands.execution, sim.host.run, sim.sizing.measuring\n"
+        "import sys, sim.cli, sim.commands.run, sim.commands.execution, sim.host.run, sim.sizing.timing.measuring\n"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
