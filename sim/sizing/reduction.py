@@ -47,7 +47,7 @@ def plan_of(scenario: Scenario, timing: Timing, paths: Sequence[tuple[str, str]]
         devices=(*(_device(scenario, name) for name in scenario.devices), *_links(scenario, legs)),
         paths=paths_of(scenario, legs, paths),
         policy=policy,
-        supplies={} if policy is None else supplies_of(scenario),
+        supplies=supplies_of(scenario),
     )
 
 
@@ -104,7 +104,8 @@ def _node(scenario: Scenario, legs: Sequence[Leg], name: str, timing: Timing, po
         calls = _calls(f"{name}.{service}", ports, timed, own.look_ns)
         services.append(Service(service, ports.required, ports.sampled, ports.outputs, calls, timed.gap_ns, keeps))
     scheduled = policed and isinstance(partition, LinuxPartition)
-    return Node(name, tuple(services), own.look_ns, scheduled, own.bell_ns)
+    duty = partition.duty if isinstance(partition, LinuxPartition) else Fraction(1)
+    return Node(name, tuple(services), own.look_ns, scheduled, own.bell_ns, duty)
 
 
 def _timed(timing: Timing, name: str) -> ServiceTiming:

@@ -109,7 +109,7 @@ def _complete(world: World, name: str) -> ChannelRecord:
 
 def _nodes(outcome: Outcome, world: World) -> Iterator[str]:
     for name, guest in world.guests.items():
-        yield from _unlike(f"{name} busy", outcome.nodes[name].busy_ns, guest.busy_ns)
+        yield from _unlike(f"{name} busy", outcome.nodes[name].busy_ns, int(guest.busy_ns / guest.node.duty))
         yield from _unlike(f"{name} calls", dict(outcome.nodes[name].calls), guest.calls)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from fractions import Fraction
 
 from machines.participant import NEVER_NS, Slice, State
 from sim.sizing.plan import Node
@@ -45,6 +46,7 @@ class Guest:
         self._due_ns = NEVER_NS
         self._vectors: set[int] = set()
         self._owed: set[int] = set()
+        self._left = Fraction(0)  # of a nanosecond, that it has executed more
         self.has_slept = False
         self._resume, self._rest = threading.Lock(), threading.Lock()
         self._resume.acquire()
@@ -66,20 +68,23 @@ class Guest:
 
     def ring(self, vector: int) -> None:
         """Ring a doorbell: now, or in the next slice if it does not get to it before the end of this one."""
-        late = self._now_ns > self._stop_ns - self.node.bell_ns
+        late = self._now_ns > self._stop_ns - int(self.node.bell_ns * self.node.duty)
         (self._owed if late else self._vectors).add(vector)
 
     def spend(self, span_ns: int) -> None:
         """Execute for so long; afterwards it has its core still."""
+        duty = self.node.duty
         while True:
-            room_ns = self._stop_ns - self._now_ns
-            if span_ns < room_ns:
-                self._now_ns += span_ns
-                self.busy_ns += span_ns
+            room_ns, exact = self._stop_ns - self._now_ns, span_ns * duty + self._left
+            if exact < room_ns:
+                self._left = exact - int(exact)
+                self._now_ns += int(exact)
+                self.busy_ns += int(exact)
                 return
+            span_ns -= min(span_ns, int((room_ns - self._left) / duty))
+            self._left = Fraction(0)
             self._now_ns += room_ns
             self.busy_ns += room_ns
-            span_ns -= room_ns
             self._stand()
 
     def sleep(self, due_ns: int) -> None:

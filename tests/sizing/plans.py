@@ -81,7 +81,7 @@ class Draw:
         random.shuffle(nodes)
         random.shuffle(devices)
         policy, scheduled = self._policy([node.name for node in nodes])
-        nodes = [replace(node, scheduled=node.name in scheduled) for node in nodes]
+        nodes = [replace(node, scheduled=node.name in scheduled, duty=self._duty()) for node in nodes]
         return Plan(
             f"random {self._seed}",
             self._quantum_ns,
@@ -91,6 +91,12 @@ class Draw:
             tuple(devices),
             self._paths(nodes, devices),
             policy,
+        )
+
+    def _duty(self) -> Fraction:
+        """Return what a machine executes of its time; mostly all of it."""
+        return self._random.choice(
+            (Fraction(1), Fraction(1), Fraction(1), Fraction(1, 2), Fraction(3, 5), Fraction(7, 9))
         )
 
     def _span_ns(self, *quanta: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -16,6 +16,7 @@ from sim.host.scheduler.fixed_priority import FixedPriority
 from sim.scenario.checks.response import Analysis
 from sim.scenario.checks.supply import supply_of
 from sim.scenario.schedule import Server, Window
+from sim.sizing.bounds.supply import pausing
 from sim.sizing.plan import (
     NOT_SENT,
     Accelerator,
@@ -34,6 +35,7 @@ from sim.sizing.plan import (
 )
 
 MS = 1_000_000
+_WHOLE = Fraction(1)
 POLICIES = ("none", "arinc653", "fixed_priority")
 _OVERFLOWS: tuple[Overflow, ...] = ("block", "drop_newest", "drop_oldest")
 
@@ -132,8 +134,13 @@ def random_plan(seed: int, features: Features = EVERYTHING) -> Plan:
         for each in draft.devices
     ]
     order = sorted(names, key=lambda name: random.random())
-    policy, supplies = _policy(random, features, order, quantum_ns)
+    pauses = Random(-seed - 1)
+    duties = {name: pauses.choice((_WHOLE, _WHOLE, _WHOLE, Fraction(1, 2), Fraction(7, 9))) for name in order}
+    policy, supplies = _policy(random, features, duties, quantum_ns)
     nodes = tuple(_node(draft, name, policy is not None and random.random() < 0.9) for name in order)
+    nodes = tuple(replace(node, duty=duties[node.name]) for node in nodes)
+    alone = {node.name for node in nodes if not node.scheduled and node.duty != 1}
+    supplies |= {name: pausing(quantum_ns, duties[name]) for name in alone}
     duration_ns = quantum_ns * (1_500 * MS // quantum_ns)
     return Plan(
         f"random {seed}",
@@ -240,21 +247,24 @@ def _node(draft: _Draft, name: str, scheduled: bool) -> Node:
 
 
 def _policy(
-    random: Random, features: Features, nodes: list[str], quantum_ns: int
+    random: Random, features: Features, duties: Mapping[str, Fraction], quantum_ns: int
 ) -> tuple[Callable[[], Policy] | None, dict[str, Callable[[int], int | None]]]:
-    kind = random.choice(features.policies)
+    nodes, kind = list(duties), random.choice(features.policies)
     switch_ns = random.choice((0, quantum_ns // 50))
     if kind == "arinc653":
         windows, frame_ns = _windows(random, nodes, quantum_ns)
         preempting = random.random() < 0.2
         supplies = {
-            name: supply_of(name, windows, frame_ns, quantum_ns, switch_ns, preempting).response_ns for name in nodes
+            name: supply_of(name, windows, frame_ns, quantum_ns, switch_ns, preempting, duty).response_ns
+            for name, duty in duties.items()
         }
         return partial(Arinc653, quantum_ns, frame_ns, windows, switch_ns, preempting), dict(supplies)
     if kind == "fixed_priority":
         servers = _servers(random, nodes, quantum_ns)
         analysis = Analysis(servers, quantum_ns, switch_ns)
-        promised = {each.partition: partial(analysis.response_ns, each) for each in servers}
+        promised = {
+            each.partition: partial(analysis.response_ns, each, duty=duties[each.partition]) for each in servers
+        }
         return partial(FixedPriority, quantum_ns, servers, switch_ns), dict(promised)
     return None, {}
 

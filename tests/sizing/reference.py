@@ -256,6 +256,7 @@ class World:
             lambda _, failure: failures.append(str(failure)),
             plan.policy() if plan.policy else None,
             [node.name for node in plan.nodes if node.scheduled],
+            {node.name: node.duty for node in plan.nodes if node.duty != 1},
         )
         self.executive.overseers += self.openers
         for name in self.guests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 from hypothesis import given
@@ -35,3 +36,17 @@ def test_budgets_are_counted_by_what_was_executed() -> None:
     clock = clock_of(load(SCHEDULE, {"host.scheduler.policy": "fixed_priority"}), "control", slices)
     assert clock.between(0, 20 * MS) == 1 * MS - 20 * US
     assert clock_of(load("scenarios/ivi_camera.yaml"), "cockpit", []).between(3, 10) == 7
+
+
+def test_a_machine_that_pauses_executes_the_first_part_of_each_quantum() -> None:
+    clock = ExecutionClock((), 0, MS, Fraction(3, 5))
+    times = [clock.at(t * US) for t in (0, 300, 600, 900, 1_000, 1_300)]
+    assert times == [0, 500 * US, 1 * MS, 1 * MS, 1 * MS, 1_500 * US], "as if it went on at its own speed"
+
+
+def test_it_executes_the_first_part_of_what_a_slice_has_of_a_quantum() -> None:
+    slices = [SliceRecord(200 * US, 1_500 * US, 0), SliceRecord(3 * MS, 4 * MS, 0)]
+    clock = ExecutionClock(slices, 0, MS, Fraction(1, 2))
+    times = [clock.at(t * US) for t in (100, 200, 300, 600, 900, 1_000, 1_100, 1_250, 1_400, 2_000, 3_250)]
+    expected = (0, 0, 200, 800, 800, 800, 1_000, 1_300, 1_300, 1_300, 1_800)
+    assert times == [t * US for t in expected]

@@ -9,9 +9,11 @@ cycle length allocation, ASP-DAC 2006. The functions are those by which `sim che
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from functools import partial
 
 from sim.scenario.checks.response import Analysis
+from sim.scenario.checks.supply import Supply as WindowSupply
 from sim.scenario.checks.supply import supply_of
 from sim.scenario.model import Scenario
 from sim.scenario.schedule import Server
@@ -31,13 +33,13 @@ def always(execution_ns: int) -> int:
 
 
 def supplies_of(scenario: Scenario) -> dict[str, Supply]:
-    """Return the supply of each node that the scenario's policy schedules, for `Plan.supplies`.
+    """Return the supply of each node that does not execute all the time, for `Plan.supplies`.
 
     Parameters:
         scenario: one that has been checked.
 
     Returns:
-        By partition; each can be pickled. Empty for `dedicated`, by which everybody always executes.
+        By partition; each can be pickled. By `dedicated` only those are named whose machine pauses (`sim.host.duty`).
     """
     scheduler, quantum_ns = scenario.host.scheduler, scenario.time.quantum_ns
     guests = scenario.linux_guests
@@ -45,13 +47,26 @@ def supplies_of(scenario: Scenario) -> dict[str, Supply]:
         assert scheduler.major_frame_ns is not None, "checked with the scenario"
         frame_ns, switch_ns = scheduler.major_frame_ns, scheduler.context_switch_ns
         preempting = scheduler.doorbell == "preempt"
-        found = (supply_of(name, scheduler.windows, frame_ns, quantum_ns, switch_ns, preempting) for name in guests)
-        return {name: supply.response_ns for name, supply in zip(guests, found, strict=True)}
+        windowed = frame_ns, quantum_ns, switch_ns, preempting
+        return {
+            name: supply_of(name, scheduler.windows, *windowed, guest.duty).response_ns
+            for name, guest in guests.items()
+        }
     if scheduler.policy == "fixed_priority":
         servers = {name: Server.of(name, guest.schedule) for name, guest in guests.items()}
         analysis = Analysis(tuple(servers.values()), quantum_ns, scheduler.context_switch_ns)
-        return {name: partial(analysis.response_ns, server) for name, server in servers.items()}
-    return {}
+        return {name: partial(analysis.response_ns, server, duty=guests[name].duty) for name, server in servers.items()}
+    return {name: pausing(quantum_ns, guest.duty) for name, guest in guests.items() if guest.duty != 1}
+
+
+def pausing(quantum_ns: int, duty: Fraction) -> Supply:
+    """Return the supply of a node that has a core of its own and executes the first part of each quantum only.
+
+    Parameters:
+        quantum_ns: distance of boundaries.
+        duty: share that it executes.
+    """
+    return WindowSupply(quantum_ns, ((0, quantum_ns),), quantum_ns, duty=duty).response_ns
 
 
 class Execution:
@@ -66,7 +81,7 @@ class Execution:
         self._name = node.name
         is_scheduled = node.scheduled and plan.policy is not None and not plan.policy().full
         supplies: Mapping[str, Supply] = plan.supplies
-        self._supply = supplies.get(node.name) if is_scheduled else always
+        self._supply = supplies.get(node.name) if is_scheduled or node.duty != 1 else always
         self._known: dict[int, int] = {}
 
     def time_ns(self, execution_ns: int) -> int:

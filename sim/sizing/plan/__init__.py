@@ -138,6 +138,9 @@ class Node:
         wake_ns: execution time from a doorbell to looking at the first service.
         bell_ns: execution time from publishing a tensor, or giving one back, to ringing the other end.
         scheduled: the host's policy says when it executes; else always.
+        duty: share of its time on its core that its machine executes, the first part of each slice, where its speed is
+            none that the machine has (`sim.host.duty`). Execution times are such as if it executed all the time at
+            its own speed.
     """
 
     name: str
@@ -145,6 +148,7 @@ class Node:
     wake_ns: int = 0
     scheduled: bool = False
     bell_ns: int = 0
+    duty: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +261,9 @@ class Plan:
         devices: in the order in which they act.
         paths: that are measured, by name.
         policy: makes the executive's policy for one run; None: everybody always executes.
-        supplies: of scheduled nodes, by name: the longest time in ns, from any moment on, until so much execution time
-            in ns has been given, None: never (`sim.sizing.bounds.supply.supplies_of`). Only bounds need them.
+        supplies: of nodes that do not execute all the time, by name: the longest time in ns, from any moment on, until
+            so much execution time in ns has been given, None: never (`sim.sizing.bounds.supply.supplies_of`). Only
+            bounds need them.
     """
 
     scenario: str

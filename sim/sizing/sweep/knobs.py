@@ -141,8 +141,25 @@ def _service_time(plan: Plan, value: Value, place: Place) -> Plan:
 
 def _speed(plan: Plan, value: Value, place: Place) -> Plan:
     factor = float(place.present / Fraction(value))
-    nodes = (_slower(node, factor, True) if node.name == place.name else node for node in plan.nodes)
-    return replace(plan, nodes=tuple(nodes))
+
+    def changed(node: Node) -> Node:
+        return replace(_slower(node, factor, True), duty=_duty(place.present / node.duty, Fraction(value)))
+
+    return replace(plan, nodes=tuple(changed(node) if node.name == place.name else node for node in plan.nodes))
+
+
+def _duty(machine: Fraction, speed: Fraction) -> Fraction:
+    """Return the share of its time that a machine executes so that a speed comes out.
+
+    Parameters:
+        machine: a speed that it can have; others are halves and doubles of it, and the next one above `speed` is taken.
+        speed: what is wanted.
+    """
+    while machine < speed:
+        machine *= 2
+    while machine / 2 >= speed:
+        machine /= 2
+    return speed / machine
 
 
 def _cameras(plan: Plan, value: Value, place: Place) -> Plan:

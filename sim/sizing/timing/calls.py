@@ -75,18 +75,21 @@ class Call:
         return None
 
 
-def calls_of(ports: Ports, channels: Mapping[str, ChannelRecord], quantum_ns: int) -> list[Call]:
+def calls_of(
+    ports: Ports, channels: Mapping[str, ChannelRecord], rung: Mapping[str, Sequence[int]], quantum_ns: int
+) -> list[Call]:
     """Return the calls of a service that have ended, in order, without what they sent.
 
     Parameters:
         ports: its rings.
         channels: all rings of the run.
+        rung: boundaries at which the consumer of each ring was rung for it, ascending.
         quantum_ns: distance of boundaries.
     """
-    required = [taken_of(channels[ring], quantum_ns) for ring in ports.required]
+    required = [taken_of(channels[ring], rung.get(ring, ()), quantum_ns) for ring in ports.required]
     if required:
         return list(_requiring(required))
-    return list(_sampling([taken_of(channels[ring], quantum_ns) for ring in ports.sampled]))
+    return list(_sampling([taken_of(channels[ring], rung.get(ring, ()), quantum_ns) for ring in ports.sampled]))
 
 
 @dataclass(slots=True)
@@ -104,15 +107,26 @@ class Taken:
     times: list[int]
 
 
-def taken_of(channel: ChannelRecord, quantum_ns: int) -> Taken:
-    """Return what was taken out of a ring; `quantum_ns` is the distance of boundaries."""
+def taken_of(channel: ChannelRecord, rung: Sequence[int], quantum_ns: int) -> Taken:
+    """Return what was taken out of a ring.
+
+    Parameters:
+        channel: its record.
+        rung: boundaries at which its consumer was rung for it, ascending.
+        quantum_ns: distance of boundaries.
+    """
     messages = [each for each in channel.messages if each.taken_ns is not None]
     messages.sort(key=lambda each: each.taken_ns or 0)
-    inputs = [
-        Input(each.taken_ns or 0, each.produced_ns, -(-each.produced_ns // quantum_ns) * quantum_ns)
-        for each in messages
-    ]
+    inputs = [Input(each.taken_ns or 0, each.produced_ns, _heard_ns(each, rung, quantum_ns)) for each in messages]
     return Taken(inputs, messages, [each.taken_ns for each in inputs])
+
+
+def _heard_ns(message: MessageRecord, rung: Sequence[int], quantum_ns: int) -> int:
+    """Return the boundary that delivers the doorbell of a tensor: the next one, or the one after it if it came late."""
+    next_ns = -(-message.produced_ns // quantum_ns) * quantum_ns
+    index = bisect_left(rung, next_ns)
+    late = index < len(rung) and rung[index] == next_ns + quantum_ns <= (message.taken_ns or 0)
+    return next_ns + quantum_ns if late else next_ns
 
 
 def _requiring(required: Sequence[Taken]) -> Iterator[Call]:

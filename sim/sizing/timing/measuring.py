@@ -42,7 +42,7 @@ def measure(scenario: Scenario, record: RunRecord) -> Timing:
         measured = _timing(own, ports[partition, service], record.channels, clock)
         node = [call for (other, _), each in calls.items() if other == partition for call in each]
         node.sort(key=lambda call: call.taken_ns)
-        takes = _takes([each for (other, _), each in ports.items() if other == partition], record)
+        takes = _takes(partition, [each for (other, _), each in ports.items() if other == partition], record)
         wakes = _thinned(wakes_ns(own, clock, sorted(call.end_ns for call in node)))
         fetches = _thinned(fetches_ns(own, clock) if ports[partition, service].required else [])
         gap_ns = _gap_ns(own, clock, node, takes)
@@ -65,7 +65,8 @@ def _complete(
 ) -> list[Call]:
     """Return the calls of a service with what they sent, without those that a fault or a restart cut short."""
     partition = service[0]
-    calls = calls_of(ports, record.channels, record.quantum_ns)
+    heard = _heard(record, partition)
+    calls = calls_of(ports, record.channels, heard, record.quantum_ns)
     own = {*ports.required, *ports.sampled, *ports.outputs}
     concerned = {partition} | {end.participant for leg in legs if leg.name in own for end in (leg.source, leg.target)}
     cuts = sorted(
@@ -76,8 +77,7 @@ def _complete(
     )
     calls = [call for call in calls if bisect_right(cuts, call.end_ns) == bisect_right(cuts, call.taken_ns - 1)]
     for ring in ports.outputs:
-        rung = [each.t_ns for each in record.doorbells if each.channel == ring and each.target == partition]
-        add_sent(calls, ring, record.channels[ring], rung, record.quantum_ns)
+        add_sent(calls, ring, record.channels[ring], heard.get(ring, ()), record.quantum_ns)
     return calls
 
 
@@ -93,7 +93,7 @@ def _nodes(
     for partition in dict.fromkeys(name for name, _ in ports):
         clock = clock_of(scenario, partition, record.partitions[partition].slices)
         ends = sorted(call.end_ns for (name, _), own in calls.items() if name == partition for call in own)
-        takes = _takes([each for (name, _), each in ports.items() if name == partition], record)
+        takes = _takes(partition, [each for (name, _), each in ports.items() if name == partition], record)
         takes = [take for take in takes if ends and take.taken_ns >= ends[0]]  # before, it was still starting
         outputs = {leg.name: record.channels[leg.name] for leg in legs if leg.source.participant == partition}
         rung = {
@@ -105,10 +105,24 @@ def _nodes(
     return nodes
 
 
-def _takes(services: Sequence[Ports], record: RunRecord) -> list[Input]:
+def _heard(record: RunRecord, partition: str) -> dict[str, list[int]]:
+    """Return the boundaries at which a partition was rung, by the ring for which it was."""
+    heard: dict[str, list[int]] = {}
+    for each in record.doorbells:
+        if each.target == partition and each.channel is not None:
+            heard.setdefault(each.channel, []).append(each.t_ns)
+    return heard
+
+
+def _takes(partition: str, services: Sequence[Ports], record: RunRecord) -> list[Input]:
     """Return what the services of a partition took, in the order of time."""
+    heard = _heard(record, partition)
     rings = [ring for ports in services for ring in (*ports.required, *ports.sampled)]
-    takes = [take for ring in rings for take in taken_of(record.channels[ring], record.quantum_ns).inputs]
+    takes = [
+        take
+        for ring in rings
+        for take in taken_of(record.channels[ring], heard.get(ring, ()), record.quantum_ns).inputs
+    ]
     return sorted(takes, key=lambda take: take.taken_ns)
 
 

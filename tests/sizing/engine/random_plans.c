@@ -165,8 +165,19 @@ static void draw(uint64_t seed)
                             .node_count = 1 + (int32_t)pick(MOST_NODES - 1),
                             .device_count = 3 + (int32_t)pick(MOST_DEVICES - 3)};
     plan.step_ns = (plan.duration_ns + STEPS - 1) / STEPS;
-    for (int32_t i = 0; i < plan.node_count; i++)
-        nodes[i] = (struct sz_node_plan){services[i], 1 + (int32_t)pick(MOST_SERVICES - 1), (int32_t)pick(1), pick(300), pick(1) * pick(300)};
+    for (int32_t i = 0; i < plan.node_count; i++) {
+        nodes[i] = (struct sz_node_plan){
+            .services = services[i],
+            .service_count = 1 + (int32_t)pick(MOST_SERVICES - 1),
+            .is_scheduled = (int32_t)pick(1),
+            .wake_ns = pick(300),
+            .bell_ns = pick(1) * pick(300),
+            .duty_numerator = 1 + pick(4),
+            .duty_denominator = 5,
+        };
+        if (pick(1))
+            nodes[i].duty_numerator = nodes[i].duty_denominator;
+    }
     for (int32_t i = 0; i < plan.device_count; i++) /* one link at most: it has all the lanes */
         devices[i].kind = i == 0 ? SZ_SENSOR : i == 1 ? SZ_LINK : (int32_t)pick(SZ_ACCELERATOR);
     while (plan.ring_count < MOST_RINGS - 3 && pick(20))

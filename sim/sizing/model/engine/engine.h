@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SZ_INTERFACE 3u
+#define SZ_INTERFACE 4u
 #define SZ_NEVER INT64_MAX
 #define SZ_NOT_SENT (-1)
 #define SZ_NOBODY (-1)
@@ -42,6 +42,7 @@ struct sz_node_plan {
     const struct sz_service_plan *services;
     int32_t service_count, is_scheduled;
     int64_t wake_ns, bell_ns;
+    int64_t duty_numerator, duty_denominator; /* from 1 / many to 1 / 1 */
 };
 
 struct sz_lane_plan {

@@ -95,13 +95,24 @@ static void run_scheduled(struct world *world, int32_t number, int64_t target_ns
 {
     const struct sz_policy_plan *const policy = world->plan->policy;
     struct node *const node = &world->nodes[number];
-    const int64_t before_ns = *node->busy_ns;
+    const int64_t before_ns = *node->busy_ns, start_ns = policy->start_ns[number];
     const int64_t wake_ns = is_busy(node) || node->is_rung ? world->now_ns : node->due_ns;
-    policy->has_run[number] = wake_ns < target_ns && policy->start_ns[number] < policy->stop_ns[number];
+    policy->has_run[number] = wake_ns < target_ns && start_ns < policy->stop_ns[number];
     if (policy->has_run[number]) {
-        node_run(world, node, policy->start_ns[number], policy->stop_ns[number], target_ns);
-        policy->executed_ns[number] = *node->busy_ns - before_ns;
+        node_run(world, node, start_ns, node_cut_ns(node, start_ns, policy->stop_ns[number]), target_ns);
+        policy->executed_ns[number] = node_worth_ns(node, *node->busy_ns) - node_worth_ns(node, before_ns);
     }
+}
+
+static void run_free(struct world *world, struct node *node, int64_t target_ns)
+{
+    const int64_t start_ns = target_ns - world->plan->quantum_ns;
+    if (node_wake_ns(node) >= target_ns)
+        return;
+    if (node->plan->duty_numerator == node->plan->duty_denominator)
+        node_run(world, node, world->now_ns, target_ns, target_ns);
+    else
+        node_run(world, node, start_ns, node_cut_ns(node, start_ns, target_ns), target_ns);
 }
 
 static void run_nodes(struct world *world, int64_t target_ns)
@@ -112,8 +123,8 @@ static void run_nodes(struct world *world, int64_t target_ns)
     for (int32_t i = 0; i < world->plan->node_count; i++) {
         if (!is_free(world, i))
             run_scheduled(world, i, target_ns);
-        else if (node_wake_ns(&world->nodes[i]) < target_ns)
-            node_run(world, &world->nodes[i], world->now_ns, target_ns, target_ns);
+        else
+            run_free(world, &world->nodes[i], target_ns);
     }
     if (policy)
         policy->account(target_ns);
@@ -151,6 +162,8 @@ int sz_simulate(const struct sz_plan *plan, struct sz_result *result)
     const bool came_to_rest = acting && run(world, acting);
     for (int32_t i = 0; i < plan->ring_count && came_to_rest; i++)
         ring_conclude(world, &world->rings[i]);
+    for (int32_t i = 0; i < plan->node_count; i++)
+        result->busy_ns[i] = node_worth_ns(&world->nodes[i], result->busy_ns[i]);
     for (int32_t i = 0; i < plan->path_count && came_to_rest; i++)
         path_conclude(&world->paths[i]);
     const bool failed = world->is_out_of_memory;

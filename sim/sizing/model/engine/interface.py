@@ -6,7 +6,7 @@ import ctypes
 from ctypes import POINTER, Structure, c_int32, c_int64, c_uint8, c_uint32, c_uint64
 from typing import ClassVar
 
-VERSION = 3
+VERSION = 4
 NEVER = 2**63 - 1
 OVERFLOWS = {"block": 0, "drop_newest": 1, "drop_oldest": 2}
 SENSOR, SINK, ACCELERATOR, LINK = range(4)
@@ -49,6 +49,8 @@ class NodePlan(Structure):
         ("is_scheduled", c_int32),
         ("wake_ns", c_int64),
         ("bell_ns", c_int64),
+        ("duty_numerator", c_int64),
+        ("duty_denominator", c_int64),
     ]
 
 

@@ -72,7 +72,8 @@ class Lowered:
 
     def _node(self, node: Node) -> tuple[Any, ...]:
         services = self._array(c.ServicePlan, map(self._service, node.services))
-        return services, len(node.services), node.scheduled, node.wake_ns, node.bell_ns
+        duty = node.duty.numerator, node.duty.denominator
+        return services, len(node.services), node.scheduled, node.wake_ns, node.bell_ns, *duty
 
     def _service(self, service: Service) -> tuple[Any, ...]:
         rings = (self._numbers(names) for names in (service.required, service.sampled, service.outputs))

@@ -13,6 +13,40 @@ int64_t node_wake_ns(const struct node *node)
     return node->is_awake || node->is_rung || node->owes_bell ? node->clock_ns : node->due_ns;
 }
 
+/* -- duty: a machine that is faster than its partition executes the first part of each slice only ------------------- */
+
+/* Return when a slice ends for a node: sim/host/duty.py. */
+int64_t node_cut_ns(struct node *node, int64_t start_ns, int64_t stop_ns)
+{
+    const int64_t denominator = node->plan->duty_denominator;
+    const __int128 exact = (__int128)(stop_ns - start_ns) * node->plan->duty_numerator + node->cut_left;
+    node->cut_left = (int64_t)(exact % denominator);
+    return start_ns + (int64_t)(exact / denominator);
+}
+
+/* Execution time that is had in so much time of the machine. */
+int64_t node_worth_ns(const struct node *node, int64_t core_ns)
+{
+    return (int64_t)((__int128)core_ns * node->plan->duty_denominator / node->plan->duty_numerator);
+}
+
+/* Execute up to the next act, or to the end of the slice; returns how long that was. */
+static int64_t spend(struct node *node, int64_t stop_ns)
+{
+    const int64_t numerator = node->plan->duty_numerator, denominator = node->plan->duty_denominator;
+    const int64_t room_ns = stop_ns - node->clock_ns;
+    const __int128 exact = (__int128)node->todo_ns * numerator + node->spent_left;
+    const bool fits = exact < (__int128)room_ns * denominator;
+    const int64_t taken_ns = fits ? (int64_t)(exact / denominator) : room_ns;
+    const __int128 most_ns = ((__int128)room_ns * denominator - node->spent_left) / numerator;
+    const int64_t spent_ns = fits || most_ns > node->todo_ns ? node->todo_ns : (int64_t)most_ns;
+    node->spent_left = fits ? (int64_t)(exact % denominator) : 0;
+    node->clock_ns += taken_ns;
+    node->todo_ns -= spent_ns;
+    *node->busy_ns += taken_ns;
+    return spent_ns;
+}
+
 static const int64_t *offsets(const struct service *service)
 {
     const struct sz_service_plan *plan = service->plan;
@@ -276,8 +310,9 @@ static void step(struct world *world, struct node *node, struct service *service
         return;
     }
     const bool is_sent = send(world, service, service->order[service->next_output], node->clock_ns);
-    if (!is_sent && service->plan->keeps) { /* firmware waits at this very place */
+    if (!is_sent && service->plan->keeps) { /* firmware waits at this very place, until it is rung */
         sleep(world, node);
+        node->due_ns = SZ_NEVER;
         return;
     }
     service->is_unsent |= !is_sent;
@@ -313,7 +348,7 @@ void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t 
     if (start_ns > node->clock_ns)
         node->clock_ns = start_ns;
     world->running = node;
-    world->last_bell_ns = stop_ns - node->plan->bell_ns;
+    world->last_bell_ns = stop_ns - node->bell_ns;
     ring_owed_bells(world, node);
     if (node->is_awake && node->is_rung) { /* it looks at everything once more before it sleeps */
         node->is_busy = true;
@@ -328,11 +363,7 @@ void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t 
                 node->clock_ns = node->due_ns;
             wake(node);
         }
-        const int64_t room_ns = stop_ns - node->clock_ns;
-        const int64_t spent_ns = earlier(node->todo_ns, room_ns);
-        node->clock_ns += spent_ns;
-        node->todo_ns -= spent_ns;
-        *node->busy_ns += spent_ns;
+        const int64_t spent_ns = spend(node, stop_ns);
         if (node->clock_ns < stop_ns && node->is_awake)
             act(world, node);
         steps = spent_ns ? 0 : steps + 1;

@@ -64,6 +64,8 @@ static void make_nodes(struct world *world)
         node->plan = &world->plan->nodes[i];
         node->busy_ns = &world->result->busy_ns[i];
         node->due_ns = SZ_NEVER;
+        node->bell_ns = (int64_t)((__int128)node->plan->bell_ns * node->plan->duty_numerator /
+                                  node->plan->duty_denominator);
         node->services = world_allocate(world, (size_t)node->plan->service_count, sizeof *node->services);
         for (int32_t j = 0; j < node->plan->service_count && node->services; j++) {
             node->services[j].plan = &node->plan->services[j];

@@ -63,8 +63,10 @@ struct service {
 struct node {
     const struct sz_node_plan *plan;
     struct service *services;
-    int64_t *busy_ns;
+    int64_t *busy_ns; /* of its machine */
+    int64_t bell_ns;  /* of its machine */
     int64_t clock_ns, todo_ns, due_ns;
+    int64_t cut_left, spent_left; /* what rounding has left over, in fractions of the duty's denominator */
     int32_t cursor;
     bool is_awake, is_rung, is_busy;
     bool has_slept; /* and has not made a call since */
@@ -158,6 +160,8 @@ void path_conclude(struct path *path);
 
 /* node.c */
 int64_t node_wake_ns(const struct node *node);
+int64_t node_cut_ns(struct node *node, int64_t start_ns, int64_t stop_ns);
+int64_t node_worth_ns(const struct node *node, int64_t core_ns);
 void node_run(struct world *world, struct node *node, int64_t start_ns, int64_t stop_ns, int64_t target_ns);
 
 /* device.c: sensors, sinks, all; link.c: links; accelerator.c: accelerators */
