@@ -107,7 +107,8 @@ def _taken(node: Node) -> tuple[str, ...]:
 def _lost_ns(service: Service, lost: Mapping[str, int]) -> float:
     """Return how long the calls would have taken that a service could have made of what was dropped before it."""
     calls = min((lost[ring] for ring in service.required), default=0)  # a call takes one of each
-    return calls * (float(service.calls.hold_ns.mean()) + service.gap_ns)
+    rest_ns = 0.0 if service.calls.rest_ns is None else float(service.calls.rest_ns.mean())
+    return calls * (float(service.calls.hold_ns.mean()) + service.gap_ns + rest_ns)
 
 
 def _wire_ns(link: Link, lost: Mapping[str, int]) -> float:

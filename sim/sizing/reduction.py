@@ -132,7 +132,8 @@ def _calls(name: str, ports: Ports, timed: ServiceTiming, look_ns: int) -> Calls
     columns = [timed.outputs.index(ring) for ring in ports.outputs]
     offsets = np.array(timed.offsets_ns, np.int64).reshape(len(timed.hold_ns), len(timed.outputs))
     hold = np.array(timed.hold_ns, np.int64)
-    return Calls(hold, np.ascontiguousarray(offsets[:, columns]), _takes(name, ports, timed, look_ns))
+    rest = np.array(timed.rest_ns, np.int64) if timed.rest_ns else None
+    return Calls(hold, np.ascontiguousarray(offsets[:, columns]), _takes(name, ports, timed, look_ns), rest)
 
 
 def _takes(name: str, ports: Ports, timed: ServiceTiming, look_ns: int) -> NDArray[np.int64] | None:

@@ -94,8 +94,9 @@ class _TimedService(runtime.Service):
         """Execute what is left of the call, then give everything back."""
         self.reach(int(self.plan.calls.hold_ns[self._row]))
         super().release()
+        rest_ns = self.plan.calls.rest_ns
+        self.guest.gap_ns = self.plan.gap_ns + (0 if rest_ns is None else int(rest_ns[self._row]))
         self.guest.calls[self.name] += 1
-        self.guest.gap_ns = self.plan.gap_ns
 
 
 class _Poll:

@@ -52,8 +52,9 @@ class Firmware(Guest):
         self._call()
         for vector, end in self._inputs:
             self._give_back(vector, end)
+        calls, row = self._service.calls, self.calls[self._service.name] % len(self._service.calls.hold_ns)
         self.calls[self._service.name] += 1
-        self.spend(self._service.gap_ns)
+        self.spend(self._service.gap_ns + (0 if calls.rest_ns is None else int(calls.rest_ns[row])))
         return True
 
     def _collect(self) -> bool:

@@ -197,7 +197,9 @@ class Draw:
         take = np.zeros((count, len(draft.required)), np.int64)
         for place in np.ndindex(take.shape):
             take[place] = random.choice((0, self._span_ns(0.02, 0.4)))
-        calls = Calls(np.array(hold, np.int64), table, take if random.random() < 0.6 else None)
+        rest = np.array([random.choice((0, self._span_ns(0.02, 0.5))) for _ in range(count)], np.int64)
+        late = random.random() < 0.4
+        calls = Calls(np.array(hold, np.int64), table, take if random.random() < 0.6 else None, rest if late else None)
         gap_ns = random.choice((0, 0, 1, self._span_ns(0.02, 0.5)))
         rings = tuple(draft.required), tuple(draft.sampled), tuple(draft.outputs)
         return Service(draft.name, *rings, calls, gap_ns, keeps)

@@ -235,7 +235,8 @@ def _node(draft: _Draft, name: str, scheduled: bool) -> Node:
             offsets[random.randrange(len(holds))] = NOT_SENT
         drawn = [[random.randrange(50_000) for _ in service.required] for _ in holds]
         take = np.array(drawn, np.int64).reshape(len(holds), len(service.required)) if random.random() < 0.4 else None
-        services.append(replace(service, outputs=outputs, calls=Calls(holds, offsets, take)))
+        rest = np.array([random.randrange(100_000) for _ in holds], np.int64) if random.random() < 0.3 else None
+        services.append(replace(service, outputs=outputs, calls=Calls(holds, offsets, take, rest)))
     for service in services:  # rings name the node that sends, not its service
         for ring in service.outputs:
             draft.rings[ring] = replace(draft.rings[ring], source=name)

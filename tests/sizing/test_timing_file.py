@@ -26,10 +26,11 @@ def services(draw: st.DrawFn) -> ServiceTiming:
     offset = st.one_of(st.just(-1), times)
     offsets = tuple(tuple(draw(offset) for _ in outputs) for _ in hold)
     wake = tuple(draw(times) for _ in hold) if draw(st.booleans()) else ()
+    rest = tuple(draw(times) for _ in hold) if draw(st.booleans()) else ()
     inputs = draw(st.integers(1, 3))
     fetch = tuple(tuple(draw(times) for _ in range(inputs)) for _ in hold) if draw(st.booleans()) else ()
     return ServiceTiming(
-        outputs, hold, offsets, wake, fetch, draw(times), draw(st.sampled_from(("measured", "declared"))),
+        outputs, hold, offsets, wake, fetch, draw(times), rest, draw(st.sampled_from(("measured", "declared"))),
         draw(times), draw(times),
     )  # fmt: skip
 
@@ -95,6 +96,7 @@ def changed(*keys: Any, to: Any) -> str:
         (changed("services", "a.b", "hold_ns", 1, to=1.5), "hold_ns[1] is not a whole number"),
         (changed("services", "a.b", "wake_ns", 1, to=True), "wake_ns[1] is not a whole number"),
         (changed("services", "a.b", "wake_ns", to=[1]), "wake_ns is not of 2 calls"),
+        (changed("services", "a.b", "rest_ns", to=[1]), "rest_ns is not of 2 calls"),
         (changed("services", "a.b", "fetch_ns", to=[[1, 2]]), "fetch_ns is not of 2 calls"),
         (changed("services", "a.b", "fetch_ns", 1, to=[1]), "fetch_ns is not of 2 calls with as many numbers each"),
         (changed("services", "a.b", "fetch_ns", 0, 1, to=-1), "fetch_ns[0][1] is not a whole number"),

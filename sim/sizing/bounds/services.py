@@ -114,10 +114,10 @@ class Sends:
 
 
 def holds(calls: Calls) -> NDArray[np.int64]:
-    """Return how long each call executes: until all is sent and its inputs are given back."""
+    """Return how long each call executes: until all is sent, its inputs are given back, and what follows is done."""
     latest = np.maximum(calls.offsets_ns.max(axis=1, initial=0), _fetching(calls))
     longest: NDArray[np.int64] = np.maximum(calls.hold_ns, latest).astype(np.int64)
-    return longest
+    return longest if calls.rest_ns is None else longest + calls.rest_ns
 
 
 def _fetching(calls: Calls) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ each side of it. Plans are values: a variant is made with `dataclasses.replace`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
@@ -77,11 +77,13 @@ class Calls:
         take_ns: int64[calls, required]; execution time up to taking each input: the first one from looking at the
             service when its node was woken for the call (0 when it was awake), the others from the one before, within
             `hold_ns`. None: takes no time.
+        rest_ns: int64[calls]; execution time after each call beyond the service's `gap_ns`. None: none.
     """
 
     hold_ns: NDArray[np.int64]
     offsets_ns: NDArray[np.int64]
     take_ns: NDArray[np.int64] | None = None
+    rest_ns: NDArray[np.int64] | None = None
 
     def scaled(self, factor: float) -> Calls:
         """Return calls that take `factor` times as long, but none longer than `LONGEST_NS`."""
@@ -91,7 +93,8 @@ class Calls:
             return whole
 
         offsets = np.where(self.offsets_ns < 0, NOT_SENT, scaled(self.offsets_ns))
-        return Calls(scaled(self.hold_ns), offsets, None if self.take_ns is None else scaled(self.take_ns))
+        others = (None if each is None else scaled(each) for each in (self.take_ns, self.rest_ns))
+        return Calls(scaled(self.hold_ns), offsets, *others)
 
     def for_inputs(self, count: int) -> Calls:
         """Return calls that take so many inputs; further ones take as long as the last of the present ones."""
@@ -100,7 +103,7 @@ class Calls:
             return self
         further = take[:, -1:] if take.shape[1] > 1 else np.zeros_like(take)
         wider = np.concatenate((take, np.repeat(further, max(0, count - take.shape[1]), axis=1)), axis=1)
-        return Calls(self.hold_ns, self.offsets_ns, np.ascontiguousarray(wider[:, :count]))
+        return replace(self, take_ns=np.ascontiguousarray(wider[:, :count]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class Service:
             these has a new one.
         outputs: rings that it sends into, in the order of the columns of `calls.offsets_ns`.
         calls: how long it executes.
-        gap_ns: execution time from the end of a call to taking inputs that are there already.
+        gap_ns: execution time from the end of a call to taking inputs that are there already, at least.
         keeps: it holds a sampled tensor until a newer one comes, as firmware does; else to the end of its next call.
     """
 

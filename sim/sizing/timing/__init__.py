@@ -39,7 +39,8 @@ class ServiceTiming:
         offsets_ns: of each call, from taking its inputs to sending each output; -1 where it sends nothing.
         wake_ns: of each call, from the doorbell that woke its partition to taking its first input; empty: no time.
         fetch_ns: of each call, from taking each input to taking the next, within `hold_ns`; empty: no time.
-        gap_ns: from the end of a call to taking inputs that are there already (median).
+        gap_ns: from the end of a call to taking inputs that are there already, at least.
+        rest_ns: of each call, how much longer that was; empty: as long.
         source: `measured` in a run, or `declared` in the scenario.
         counted: calls that were measured; more than are kept where there were very many.
         waited: of these, calls that had to wait for room in an output; they stand here with the times of another call.
@@ -51,6 +52,7 @@ class ServiceTiming:
     wake_ns: tuple[int, ...] = ()
     fetch_ns: tuple[tuple[int, ...], ...] = ()
     gap_ns: int = 0
+    rest_ns: tuple[int, ...] = ()
     source: str = "measured"
     counted: int = 0
     waited: int = 0
@@ -200,6 +202,7 @@ def _service_data(service: ServiceTiming) -> dict[str, Any]:
         "counted": service.counted,
         "waited": service.waited,
         "gap_ns": service.gap_ns,
+        "rest_ns": list(service.rest_ns),
         "wake_ns": list(service.wake_ns),
         "fetch_ns": [list(each) for each in service.fetch_ns],
         "hold_ns": list(service.hold_ns),
@@ -272,14 +275,12 @@ class _Reading:
         )
 
     def _service(self, value: Any, where: str) -> ServiceTiming:
-        keys = ("source", "counted", "waited", "gap_ns", "wake_ns", "fetch_ns", "hold_ns", "offsets_ns")
+        keys = ("source", "counted", "waited", "gap_ns", "rest_ns", "wake_ns", "fetch_ns", "hold_ns", "offsets_ns")
         found = self._keys(value, where, keys)
         hold = self._numbers(found["hold_ns"], f"{where}.hold_ns")
         if len(hold) > MOST_CALLS:
             raise self._fail(f"{where}.hold_ns", f"of at most {MOST_CALLS} calls")
-        wake = self._numbers(found["wake_ns"], f"{where}.wake_ns")
-        if wake and len(wake) != len(hold):
-            raise self._fail(f"{where}.wake_ns", f"of {len(hold)} calls")
+        wake, rest = (self._of_calls(found[key], f"{where}.{key}", len(hold)) for key in ("wake_ns", "rest_ns"))
         columns = {}
         for ring, each in self._mapping(found["offsets_ns"], f"{where}.offsets_ns").items():
             columns[ring] = self._numbers(each, f"{where}.offsets_ns.{ring}", -1)
@@ -294,10 +295,18 @@ class _Reading:
             wake,
             self._rows(found["fetch_ns"], f"{where}.fetch_ns", len(hold)),
             self._number(found["gap_ns"], f"{where}.gap_ns"),
+            rest,
             found["source"],
             self._number(found["counted"], f"{where}.counted"),
             self._number(found["waited"], f"{where}.waited"),
         )
+
+    def _of_calls(self, value: Any, where: str, count: int) -> tuple[int, ...]:
+        """Return a number for each call, or none at all."""
+        found = self._numbers(value, where)
+        if found and len(found) != count:
+            raise self._fail(where, f"of {count} calls")
+        return found
 
     def _rows(self, value: Any, where: str, count: int) -> tuple[tuple[int, ...], ...]:
         """Return lists of one length, one for each call; or none at all."""

@@ -45,8 +45,15 @@ def measure(scenario: Scenario, record: RunRecord) -> Timing:
         takes = _takes(partition, [each for (other, _), each in ports.items() if other == partition], record)
         wakes = _thinned(wakes_ns(own, clock, sorted(call.end_ns for call in node)))
         fetches = _thinned(fetches_ns(own, clock) if ports[partition, service].required else [])
-        gap_ns = _gap_ns(own, clock, node, takes)
-        services[name] = replace(measured, wake_ns=tuple(wakes), fetch_ns=tuple(fetches), gap_ns=gap_ns)
+        gaps = _thinned(_gaps_ns(own, clock, node, takes))
+        least_ns = min(gaps, default=0)
+        services[name] = replace(
+            measured,
+            wake_ns=tuple(wakes),
+            fetch_ns=tuple(fetches),
+            gap_ns=least_ns,
+            rest_ns=tuple(each - least_ns for each in gaps) if any(each > least_ns for each in gaps) else (),
+        )
         notes += _remarks(name, services[name], ports[partition, service], record)
     if any(fault.injected_ns is not None for fault in record.faults.values()):
         notes.append("faults struck in the measured run: calls under them may have taken longer than they would")
@@ -203,10 +210,11 @@ def _shifted(like: tuple[int, ...], each: tuple[int, ...], own: Sequence[bool]) 
     )
 
 
-def _gap_ns(calls: Sequence[Call], clock: ExecutionClock, node: Sequence[Call], takes: Sequence[Input]) -> int:
-    """Return the median of the time from the end of a call to the next one, whose inputs are there already.
+def _gaps_ns(calls: Sequence[Call], clock: ExecutionClock, node: Sequence[Call], takes: Sequence[Input]) -> list[int]:
+    """Return for each call the time from its end to the next one, whose inputs are there already.
 
-    Where no call follows so closely, it is that to taking a sampled tensor that is there.
+    Where no call ever follows so closely, it is that to taking a sampled tensor that is there. Calls after which
+    nothing is there get the median of the others.
 
     Parameters:
         calls: of the service whose calls end.
@@ -215,15 +223,18 @@ def _gap_ns(calls: Sequence[Call], clock: ExecutionClock, node: Sequence[Call], 
         takes: whatever these took, in the order of time.
     """
     begins, times = [call.taken_ns for call in node], [take.taken_ns for take in takes]
-    following, sampled = [], []
+    following: list[int | None] = []
+    sampled: list[int | None] = []
     for call in calls:
         index = bisect_right(begins, call.end_ns)
-        if index < len(node) and not any(each.late_for(call.end_ns) for each in node[index].inputs):
-            following.append(clock.between(call.end_ns, begins[index]))
+        follows = index < len(node) and not any(each.late_for(call.end_ns) for each in node[index].inputs)
+        following.append(clock.between(call.end_ns, begins[index]) if follows else None)
         index = bisect_right(times, call.end_ns)
-        if index < len(takes) and not takes[index].late_for(call.end_ns):
-            sampled.append(clock.between(call.end_ns, times[index]))
-    return _median(following or sampled)
+        follows = index < len(takes) and not takes[index].late_for(call.end_ns)
+        sampled.append(clock.between(call.end_ns, times[index]) if follows else None)
+    found = sampled if all(each is None for each in following) else following
+    usual = _median([each for each in found if each is not None])
+    return [usual if each is None else each for each in found]
 
 
 def _remarks(name: str, timing: ServiceTiming, ports: Ports, record: RunRecord) -> list[str]:

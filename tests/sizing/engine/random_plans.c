@@ -25,7 +25,7 @@ static struct sz_ring_plan rings[MOST_RINGS];
 static struct sz_service_plan services[MOST_NODES][MOST_SERVICES];
 static struct ends required[MOST_NODES][MOST_SERVICES], sampled[MOST_NODES][MOST_SERVICES];
 static struct ends outputs[MOST_NODES][MOST_SERVICES], taken[MOST_DEVICES], sent[MOST_DEVICES];
-static int64_t hold_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS];
+static int64_t hold_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS], rest_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS];
 static int64_t take_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS * MOST_RINGS];
 static int64_t offsets_ns[MOST_NODES][MOST_SERVICES][MOST_CALLS * MOST_RINGS];
 static struct sz_node_plan nodes[MOST_NODES];
@@ -121,6 +121,7 @@ static void finish_service(int32_t node, int32_t number)
     const int32_t output_count = outputs[node][number].count;
     for (int64_t call = 0; call < call_count; call++) {
         hold_ns[node][number][call] = 1 + pick(2 * plan.quantum_ns);
+        rest_ns[node][number][call] = pick(1) * pick(300);
         for (int32_t i = 0; i < required[node][number].count; i++)
             take_ns[node][number][call * required[node][number].count + i] = pick(1) * pick(plan.quantum_ns);
         for (int32_t i = 0; i < output_count; i++)
@@ -130,7 +131,7 @@ static void finish_service(int32_t node, int32_t number)
         required[node][number].rings, sampled[node][number].rings, outputs[node][number].rings,
         required[node][number].count, sampled[node][number].count, output_count,
         nodes[node].service_count == 1 && pick(1), call_count, pick(1) * pick(plan.quantum_ns),
-        take_ns[node][number], hold_ns[node][number], offsets_ns[node][number]};
+        take_ns[node][number], hold_ns[node][number], rest_ns[node][number], offsets_ns[node][number]};
 }
 
 static void finish_device(int32_t number)

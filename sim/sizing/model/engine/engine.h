@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SZ_INTERFACE 4u
+#define SZ_INTERFACE 5u
 #define SZ_NEVER INT64_MAX
 #define SZ_NOT_SENT (-1)
 #define SZ_NOBODY (-1)
@@ -35,6 +35,7 @@ struct sz_service_plan {
     int64_t call_count, gap_ns;
     const int64_t *take_ns;    /* [call_count][required_count] */
     const int64_t *hold_ns;    /* [call_count] */
+    const int64_t *rest_ns;    /* [call_count] */
     const int64_t *offsets_ns; /* [call_count][output_count] */
 };
 

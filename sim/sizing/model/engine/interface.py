@@ -6,7 +6,7 @@ import ctypes
 from ctypes import POINTER, Structure, c_int32, c_int64, c_uint8, c_uint32, c_uint64
 from typing import ClassVar
 
-VERSION = 4
+VERSION = 5
 NEVER = 2**63 - 1
 OVERFLOWS = {"block": 0, "drop_newest": 1, "drop_oldest": 2}
 SENSOR, SINK, ACCELERATOR, LINK = range(4)
@@ -36,6 +36,7 @@ class ServicePlan(Structure):
         ("gap_ns", c_int64),
         ("take_ns", Ints64),
         ("hold_ns", Ints64),
+        ("rest_ns", Ints64),
         ("offsets_ns", Ints64),
     ]
 

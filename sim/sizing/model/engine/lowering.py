@@ -92,6 +92,7 @@ class Lowered:
             service.gap_ns,
             self._pointer(take_ns),
             self._pointer(calls.hold_ns),
+            self._pointer(np.zeros_like(calls.hold_ns) if calls.rest_ns is None else calls.rest_ns),
             self._pointer(calls.offsets_ns),
         )
 

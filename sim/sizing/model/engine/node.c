@@ -187,10 +187,10 @@ static bool send_rest(struct world *world, struct service *service, int64_t at_n
 static void finish(struct world *world, struct node *node, struct service *service)
 {
     release(world, service, node->clock_ns);
+    node->todo_ns = service->plan->gap_ns + service->plan->rest_ns[*service->calls % service->plan->call_count];
     (*service->calls)++;
     service->is_calling = false;
     node->is_busy = true;
-    node->todo_ns = service->plan->gap_ns;
 }
 
 /* -- the loop ---------------------------------------------------------------------------------------------------- */
