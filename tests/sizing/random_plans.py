@@ -54,6 +54,7 @@ class Features:
         sampled: sampled inputs.
         opens: rings that open late.
         skips: services that do not send at every call.
+        pauses: machines that are faster than their partition.
     """
 
     policies: tuple[str, ...] = POLICIES
@@ -65,11 +66,12 @@ class Features:
     sampled: bool = True
     opens: bool = True
     skips: bool = True
+    pauses: bool = True
 
 
 EVERYTHING = Features()
 CHAINS = Features(
-    ("none",), ("block",), (64,), 0.6, devices=False, joins=False, sampled=False, opens=False, skips=False
+    ("none",), ("block",), (64,), 0.6, devices=False, joins=False, sampled=False, opens=False, skips=False, pauses=False
 )
 
 
@@ -134,8 +136,9 @@ def random_plan(seed: int, features: Features = EVERYTHING) -> Plan:
         for each in draft.devices
     ]
     order = sorted(names, key=lambda name: random.random())
-    pauses = Random(-seed - 1)
-    duties = {name: pauses.choice((_WHOLE, _WHOLE, _WHOLE, Fraction(1, 2), Fraction(7, 9))) for name in order}
+    paused = Random(-seed - 1)
+    shares = (_WHOLE, _WHOLE, _WHOLE, Fraction(1, 2), Fraction(7, 9)) if features.pauses else (_WHOLE,)
+    duties = {name: paused.choice(shares) for name in order}
     policy, supplies = _policy(random, features, duties, quantum_ns)
     nodes = tuple(_node(draft, name, policy is not None and random.random() < 0.9) for name in order)
     nodes = tuple(replace(node, duty=duties[node.name]) for node in nodes)

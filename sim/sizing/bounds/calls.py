@@ -86,7 +86,8 @@ class Called:
         return f"{self.service.name} may have to wait for room in {self.stalls}"
 
     def _sends(self) -> dict[str, Sends]:
-        return {name: Sends(self.service, column) for column, name in enumerate(self.service.outputs)}
+        least_ns = self.turn.execution.least_ns
+        return {name: Sends(self.service, column, least_ns) for column, name in enumerate(self.service.outputs)}
 
     # -- one required input ----------------------------------------------------------------------------------------
 

@@ -209,7 +209,7 @@ class Network:
             node.name,
             execution,
             Workload(service),
-            node.wake_ns + max(_taking_ns(each) for each in node.services) + service.gap_ns,
+            node.wake_ns + max(_taking_ns(each) for each in node.services) + _gap_ns(service),
             sum(each.longest_ns + each.gap_ns for each in workloads),
             None if any(waits.values()) else self._rivals(others, workloads),
         )
@@ -265,6 +265,12 @@ def _taking_ns(service: Service) -> int:
     """Return the longest execution time from looking at a service of a node that was woken to taking its last input."""
     taking_ns = service.calls.take_ns
     return 0 if taking_ns is None else int(taking_ns.sum(axis=1).max(initial=0))
+
+
+def _gap_ns(service: Service) -> int:
+    """Return the longest execution time from the end of a call to looking at anything again."""
+    rest_ns = service.calls.rest_ns
+    return service.gap_ns + (0 if rest_ns is None else int(rest_ns.max()))
 
 
 def _asking(service: Service) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ cycle, a row of n is whole cycles and the worst row of the rest.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import ceil, floor
 
@@ -53,13 +54,15 @@ class Sends:
     Parameters:
         service: the service.
         output: its column of `calls.offsets_ns`.
+        least_ns: returns the least time in which an execution time is had.
 
     Attributes:
         share: tensors per call; 0: it never sends.
-        soonest_ns: least execution time from taking inputs to sending.
+        soonest_ns: least time from taking inputs to sending.
     """
 
-    def __init__(self, service: Service, output: int) -> None:
+    def __init__(self, service: Service, output: int, least_ns: Callable[[int], int] = lambda own_ns: own_ns) -> None:
+        self._least_ns = least_ns
         hold, sent = holds(service.calls), service.calls.offsets_ns[:, output]
         offsets = np.where(sent < 0, sent, np.maximum(sent, _fetching(service.calls))).astype(np.int64)
         self._cycle, self._gap_ns = len(hold), service.gap_ns
@@ -68,7 +71,7 @@ class Sends:
         self._offsets, self._sending = offsets, np.concatenate((sending, sending + self._cycle))
         self._sends = len(sending)
         self.share = self._sends / self._cycle
-        self.soonest_ns = int(offsets[sending].min()) if self._sends else 0
+        self.soonest_ns = least_ns(int(offsets[sending].min())) if self._sends else 0
         self._moments = self._sums[self._sending] + np.tile(offsets[sending], 2)
 
     def latest(self, calls: int) -> int:
@@ -86,10 +89,10 @@ class Sends:
         return cycles * self._cycle + int(apart.min()) + 1
 
     def spacing(self, tensors: int) -> int:
-        """Return the least execution time in ns from the first to the last of so many tensors."""
+        """Return the least time in ns from the first to the last of so many tensors."""
         cycles, rest = divmod(tensors - 1, self._sends)
         apart = self._moments[rest : rest + self._sends] - self._moments[: self._sends]
-        return max(0, cycles * int(self._sums[self._cycle]) + int(apart.min()))
+        return self._least_ns(max(0, cycles * int(self._sums[self._cycle]) + int(apart.min())))
 
     def thinned(self, calls: Phase) -> Phase:
         """Return when each tensor is sent if it is when each call comes, and all are sent at once.

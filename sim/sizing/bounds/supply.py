@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import partial
+from math import ceil, floor
 
 from sim.scenario.checks.response import Analysis
 from sim.scenario.checks.supply import Supply as WindowSupply
@@ -79,6 +80,7 @@ class Execution:
 
     def __init__(self, node: Node, plan: Plan) -> None:
         self._name = node.name
+        self._duty, self._quantum_ns = node.duty, plan.quantum_ns
         is_scheduled = node.scheduled and plan.policy is not None and not plan.policy().full
         supplies: Mapping[str, Supply] = plan.supplies
         self._supply = supplies.get(node.name) if is_scheduled or node.duty != 1 else always
@@ -100,6 +102,19 @@ class Execution:
         if self._known[execution_ns] == NEVER_NS:
             raise Unbounded(f"the schedule promises {self._name} no time on its core")
         return self._known[execution_ns]
+
+    def least_ns(self, execution_ns: int) -> int:
+        """Return the least time in which so much is executed.
+
+        A machine that pauses is faster than its partition until then: in a quantum it executes what is worth one, and
+        one ns more now and then. Between two quanta lies a pause.
+        """
+        if self._duty == 1:
+            return execution_ns
+        most_ns = self._quantum_ns + ceil(1 / self._duty)
+        pauses = max(0, -(-execution_ns // most_ns) - 1)
+        pause_ns = floor(self._quantum_ns * (1 - self._duty)) - 1
+        return max(0, floor(execution_ns * self._duty) - 1 + pauses * max(0, pause_ns))
 
     def share(self) -> float:
         """Return the share of time that it gets in the long run, not more than a hundredth below the true one.
