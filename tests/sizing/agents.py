@@ -126,12 +126,18 @@ class Select:
         return _Poll(self._module.poll())
 
     def select(self, events: Sequence[int], _: Any, __: Any, seconds: float) -> Any:
-        rung = self._module.select(events, [], [], 0)
-        if rung[0]:
-            return rung
-        guest = of_thread[threading.current_thread()]
-        guest.sleep(guest.clock() + round(seconds * 1e9))
-        return self._module.select(events, [], [], 0)
+        rung = self._rung(events)
+        if not rung:
+            guest = of_thread[threading.current_thread()]
+            guest.sleep(guest.clock() + round(seconds * 1e9))
+            rung = self._rung(events)
+        return rung, [], []
+
+    def _rung(self, events: Sequence[int]) -> list[int]:
+        poll = self._module.poll()  # which takes descriptors of any number
+        for event in events:
+            poll.register(event, self.POLLIN)
+        return [event for event, _ in poll.poll(0)]
 
 
 class Agent(Guest):
