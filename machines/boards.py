@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+from machines import profiles
 
 FOLDER = Path(__file__).with_name("boards")
 """Where the shipped profiles are; a new board is one more file here."""
@@ -227,7 +228,7 @@ _BOARD: TypeAdapter[Board] = TypeAdapter(Annotated[Board, Field(discriminator="k
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of all shipped boards, sorted."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    return profiles.names(FOLDER)
 
 
 @cache
@@ -263,14 +264,4 @@ def read(path: Path) -> Board:
     Raises:
         BoardError: the file cannot be read or does not describe a board; the message starts with the path.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        board = _BOARD.validate_python(yaml.load(path.read_bytes(), Loader=loader))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BoardError(f"{path}: {'.'.join(map(str, first['loc'])) or 'profile'}: {first['msg']}") from None
-    except (OSError, yaml.YAMLError) as error:
-        raise BoardError(f"{path}: {' '.join(str(error).split())}") from None
-    if board.name != path.stem:
-        raise BoardError(f"{path}: name: is '{board.name}', the file is called '{path.stem}'")
-    return board
+    return profiles.read(path, _BOARD.validate_python, BoardError)

@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from machines import profiles
 
 FOLDER = Path(__file__).parent
 """Where the shipped profiles are; a new device is one more file here."""
@@ -206,7 +207,7 @@ class Accelerator(_Section):
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of all shipped profiles, sorted."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    return profiles.names(FOLDER)
 
 
 @cache
@@ -230,14 +231,4 @@ def read(path: Path) -> Accelerator:
     Raises:
         AcceleratorError: the file cannot be read or does not describe an accelerator; the message starts with the path.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        device = Accelerator.model_validate(yaml.load(path.read_bytes(), Loader=loader))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise AcceleratorError(f"{path}: {'.'.join(map(str, first['loc'])) or 'profile'}: {first['msg']}") from None
-    except (OSError, yaml.YAMLError) as error:
-        raise AcceleratorError(f"{path}: {' '.join(str(error).split())}") from None
-    if device.name != path.stem:
-        raise AcceleratorError(f"{path}: name: is '{device.name}', the file is called '{path.stem}'")
-    return device
+    return profiles.read(path, Accelerator.model_validate, AcceleratorError)

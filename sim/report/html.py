@@ -27,7 +27,7 @@ from sim.report.timeline import timeline
 from sim.report.topology import heat, hues, topology
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment, Template
 
 TEMPLATE = Path(__file__).with_name("template")
 FRAMES, SCREENS = 6, 60
@@ -89,10 +89,17 @@ def page(
 
 @cache
 def _template() -> Template:
+    environment = environment_of(TEMPLATE)
+    environment.filters |= {"seen": seen, "where": where, "numbered": numbered}
+    return environment.get_template("report.html.j2")
+
+
+def environment_of(folder: Path) -> Environment:
+    """Return what makes a page of the templates in a folder: what is no `Markup` is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATE),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -100,9 +107,8 @@ def _template() -> Template:
         finalize=lambda value: value if isinstance(value, Markup) else svg.clean(value),
     )
     environment.filters |= {"duration": svg.duration, "size": svg.size, "digits": svg.digits, "count": svg.count}
-    environment.filters |= {"value": value, "seen": seen, "count_of": count_of}
-    environment.filters |= {"where": where, "percent": percent, "numbered": numbered}
-    return environment.get_template("report.html.j2")
+    environment.filters |= {"value": value, "count_of": count_of, "percent": percent}
+    return environment
 
 
 def value(anything: Any) -> str:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from machines.errors import EnvironmentLacks
 from sim.report import svg
-from sim.report.html import count_of, percent, value
+from sim.report.html import environment_of
 from sim.sizing.report.figure import Figure
 from sim.sizing.report.theme import style, themes
 
@@ -107,18 +107,7 @@ def _asset(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda one: one if isinstance(one, Markup) else svg.clean(one),
-    )
-    environment.filters |= {"duration": svg.duration, "size": svg.size, "digits": svg.digits, "count": svg.count}
-    environment.filters |= {"value": value, "count_of": count_of, "percent": percent}
+    environment = environment_of(TEMPLATE)
     environment.globals |= {"gain": gain}
     return environment
 
