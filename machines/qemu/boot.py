@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from machines.errors import ParticipantFailed
-from machines.qemu import debugger, snapshot
+from machines.qemu import snapshot
 from machines.qemu.control import VECTOR
 from machines.qemu.vm import VirtualMachine
 
@@ -70,8 +70,7 @@ def start(makers: Sequence[Maker], cold: bool, progress: Callable[[str], None]) 
             machine.launch(saved[digest])
         started = []
         for machine, digest in zip(machines, digests, strict=True):
-            debugger.announce(machine.name, machine.gdb_port, progress)
-            machine.go()
+            machine.go(progress)
             kind = "cold" if digest in missing else "warm"
             started.append((machine, Start(kind, saved[digest].boot_s, time.monotonic() - began)))
         undo.pop_all()

@@ -12,7 +12,6 @@ from machines.errors import EnvironmentLacks
 from machines.qemu import plugin
 from machines.qemu.binary import QemuBinary
 from machines.qemu.chipset import CHIPSETS
-from machines.qemu.debugger import gdb_arguments
 from machines.qemu.limits import SANDBOX
 
 CONTROL_BYTES = 16 << 20
@@ -101,7 +100,6 @@ class Attachments:
         region_fds: memory of the channel regions.
         console: file that takes the serial console.
         snapshot_fd: an open snapshot to start from, or None to boot.
-        gdb_port: where a debugger may connect, from this computer only; None: nowhere.
     """
 
     plugin: Path | None
@@ -112,7 +110,6 @@ class Attachments:
     region_fds: tuple[int, ...]
     console: Path
     snapshot_fd: int | None
-    gdb_port: int | None = None
 
 
 def arguments(machine: GuestMachine, image: GuestImage, binary: QemuBinary, attached: Attachments) -> list[str]:
@@ -132,7 +129,6 @@ def arguments(machine: GuestMachine, image: GuestImage, binary: QemuBinary, atta
         *_regions(machine, attached),
         *lockstep,
         *SANDBOX,
-        *gdb_arguments(attached.gdb_port),
         "-S",
     ]  # fmt: skip
     if attached.snapshot_fd is not None:

@@ -7,14 +7,14 @@ import functools
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from machines.errors import ParticipantFailed
+from machines.errors import EnvironmentLacks, ParticipantFailed
 from machines.memory import SharedRegion
-from machines.qemu import command, limits
+from machines.qemu import command, debugger, limits
 from machines.qemu.binary import QemuBinary
 from machines.qemu.ivshmem import DoorbellServer
 from machines.qemu.launcher import DIRECT, Launcher
@@ -127,7 +127,6 @@ class VirtualMachine:
             region_fds=tuple(region.fd for region in self._regions),
             console=self.console.absolute(),  # libvirt starts QEMU elsewhere
             snapshot_fd=snapshot_fd,
-            gdb_port=self.gdb_port,
         )
         line = command.arguments(self.machine, self._installation.image, self._installation.binary, attached)
         inherited = [attached.lockstep_fd, attached.monitor_fd, attached.doorbell_fd, *attached.region_fds]
@@ -146,12 +145,15 @@ class VirtualMachine:
             self._lockstep.handed_over()
             self._doorbells.handed_over()
 
-    def go(self) -> None:
+    def go(self, progress: Callable[[str], None] = debugger.unheard) -> None:
         """Let the launched machine run to its first boundary, or wait until a debugger does.
+
+        Parameters:
+            progress: told, in words, that it waits for its debugger, which may connect from then on.
 
         Raises:
             ParticipantFailed: it does not load or start.
-            EnvironmentLacks: this QEMU cannot do lockstep.
+            EnvironmentLacks: this QEMU cannot do lockstep, or the debugger's port is not free.
         """
         assert self._process is not None, "launch() comes first"
         with explained(self._process):
@@ -163,14 +165,25 @@ class VirtualMachine:
                 self._monitor.execute("migrate-incoming", uri="fd:state")
             while self._monitor.execute("query-status")["status"] == "inmigrate":
                 time.sleep(0.002)
-            if self.gdb_port is not None:  # a debugger's "continue" does the rest
-                self.held = self._lockstep.wait()
-                return
-            _, standing = self._ask("cont")
+            if self.gdb_port is None:
+                _, standing = self._ask("cont")
+            else:
+                standing = self._wait_for_debugger(self.gdb_port, progress)
             if not standing:
                 self.held = self._lockstep.wait()
 
-    def _ask(self, order: str) -> tuple[Any, bool]:
+    def _wait_for_debugger(self, port: int, progress: Callable[[str], None]) -> bool:
+        """Let a debugger in, whose "continue" does the rest; return whether the guest came to its boundary already.
+
+        Not before: one that continues a machine which still loads its state runs half of it.
+        """
+        answer, standing = self._ask("human-monitor-command", command_line=debugger.listen(port))
+        if not debugger.listens(answer):
+            raise EnvironmentLacks(f"{self.name}: nothing can listen at port {port} of 127.0.0.1; take another for gdb")
+        debugger.announce(self.name, port, progress)
+        return standing
+
+    def _ask(self, order: str, **arguments: Any) -> tuple[Any, bool]:
         """Run a QMP command while the guest does; return the answer, and whether the guest came to its boundary."""
         standing = False
 
@@ -183,7 +196,7 @@ class VirtualMachine:
                 self.held = self._lockstep.wait()
                 standing = True
 
-        return self._monitor.execute(order, breathe=breathe), standing
+        return self._monitor.execute(order, breathe=breathe, **arguments), standing
 
     def grant(self, until_ns: int, start_ns: int | None = None, stop_ns: int | None = None) -> None:
         """Let it run until its clock shows `until_ns`; `settle` waits for that.

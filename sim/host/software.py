@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from machines.qemu import binary, debugger, plugin
+from machines.qemu import binary, plugin
 from machines.qemu.command import GuestImage
 from machines.qemu.guest import Guest
 from machines.qemu.launcher import Launcher
@@ -57,8 +57,7 @@ def bring_up(
         vm.gdb_port = partition.gdb
         hold.callback(vm.close)
         vm.launch(None)
-        debugger.announce(name, vm.gdb_port, progress)
-        vm.go()
+        vm.go(progress)
         guest = guests[name] = Guest(vm)
         hold.callback(guest.stop)
         record.partitions[name] = PartitionRecord(

@@ -15,23 +15,32 @@ def free_port() -> int:
         return port
 
 
+def _connected(port: int) -> socket.socket | None:
+    try:
+        made = socket.create_connection(("127.0.0.1", port))
+    except OSError:
+        return None
+    if made.getsockname() == made.getpeername():  # it was given the very port that it asked for, and reached itself
+        made.close()
+        return None
+    return made
+
+
 class Debugger:
     """A connection to a machine that waits for its debugger.
 
     Parameters:
         port: of this computer.
         patience_s: wall seconds within which the machine must be there, and answer.
+        pause_s: wall seconds between attempts to reach it.
     """
 
-    def __init__(self, port: int, patience_s: float = 120) -> None:
+    def __init__(self, port: int, patience_s: float = 120, pause_s: float = 0.05) -> None:
         deadline = time.monotonic() + patience_s
-        while True:
-            try:
-                self._socket = socket.create_connection(("127.0.0.1", port))
-                break
-            except OSError:
-                assert time.monotonic() < deadline, f"nobody listens at port {port}"
-                time.sleep(0.05)
+        while (connected := _connected(port)) is None:
+            assert time.monotonic() < deadline, f"nobody listens at port {port}"
+            time.sleep(pause_s)
+        self._socket = connected
         self._socket.settimeout(patience_s)
         self._input: BinaryIO = self._socket.makefile("rb")
 

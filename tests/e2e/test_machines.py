@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -181,6 +182,39 @@ def test_a_debugger_that_only_looks_changes_nothing(machine: str, tmp_path: Path
     assert all(len(each) == len(registers[0]) > 100 for each in registers)
     assert stops[0].startswith("T05") and all(stop.startswith("T02") for stop in stops[1:])
     assert_same(plain, watched)
+
+
+@pytest.mark.parametrize("pause_s", [0, 0.02, 0.04, 0.08])
+def test_a_debugger_in_a_hurry_waits_until_the_machine_is_there(pause_s: float, tmp_path: Path) -> None:
+    plain = run(tmp_path / "plain", one_guest(tmp_path, "linux-x86_64", ""), "200ms")
+    port = free_port()
+    scenario = one_guest(tmp_path, "linux-x86_64", f"gdb: {port}")
+
+    def let_go() -> None:
+        debugger = Debugger(port, pause_s=0)
+        time.sleep(pause_s)
+        debugger.send("c")
+        with contextlib.suppress(OSError):  # its run has ended
+            debugger.answer()
+        debugger.close()
+
+    with ThreadPoolExecutor() as pool:
+        gone = pool.submit(let_go)
+        hurried = run(tmp_path / "hurried", scenario, "200ms")
+    gone.result()
+    assert_same(plain, hurried)
+
+
+def test_a_taken_port_of_a_debugger_is_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taker:
+        taker.bind(("127.0.0.1", 0))
+        taker.listen()
+        port = taker.getsockname()[1]
+        done = run(tmp_path / "out", one_guest(tmp_path, "linux-x86_64", f"gdb: {port}"), "200ms")
+    assert done.code == 3
+    assert done.err.splitlines() == [
+        f"sim: guest: nothing can listen at port {port} of 127.0.0.1; take another for gdb"
+    ]
 
 
 def test_a_debugger_of_a_microcontroller_changes_nothing(tmp_path: Path) -> None:

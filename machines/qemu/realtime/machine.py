@@ -7,12 +7,13 @@ import os
 import select
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from machines.errors import ParticipantFailed
 from machines.memory import SharedRegion
 from machines.qemu import command, limits
+from machines.qemu.debugger import unheard
 from machines.qemu.ivshmem import Direct, DoorbellServer
 from machines.qemu.lockstep import NO_DEADLINE, Boundary
 from machines.qemu.monitor import Monitor
@@ -103,7 +104,6 @@ class FreeMachine(VirtualMachine):
             region_fds=tuple(region.fd for region in self._regions),
             console=self.console,
             snapshot_fd=snapshot_fd,
-            gdb_port=self.gdb_port,
         )
         line = command.arguments(self.machine, installed.image, installed.binary, attached)
         inherited = [attached.monitor_fd, attached.doorbell_fd, *attached.region_fds]
@@ -123,8 +123,8 @@ class FreeMachine(VirtualMachine):
         self._resources.callback(os.close, self._pidfd)
         self._doorbells.handed_over()
 
-    def go(self) -> None:
-        """Let the launched machine run.
+    def go(self, progress: Callable[[str], None] = unheard) -> None:
+        """Let the launched machine run; there is nothing to tell `progress`.
 
         Raises:
             ParticipantFailed: it does not load or start.
