@@ -18,9 +18,10 @@ from sim.sizing.errors import SizingError
 if TYPE_CHECKING:
     from sim.commands.execution import Execution
     from sim.scenario.model import Scenario
-    from sim.sizing.answer import Answer, Verdict
-    from sim.sizing.answering import Modelled
+    from sim.sizing.answer import Answer
+    from sim.sizing.answer.answering import Modelled
     from sim.sizing.target import Target
+    from sim.sizing.target.verdict import Verdict
     from sim.sizing.timing import Timing
 
 
@@ -70,9 +71,9 @@ def size(options: Options) -> int:
     """
     from sim import scenario as language
     from sim.commands.execution import process_start
+    from sim.sizing.answer.tuned import check_free
     from sim.sizing.search import TargetOutOfReach
     from sim.sizing.target import parse_target
-    from sim.sizing.tuned import check_free
 
     began = process_start()
     scenario = language.load(options.file, options.overrides)
@@ -125,7 +126,7 @@ class _Question:
 
     def answer(self) -> int:
         """Find the answer, prove it, write and print it; return the exit code."""
-        from sim.sizing.answering import answer_question
+        from sim.sizing.answer.answering import answer_question
         from sim.sizing.timing.source import timing_of
 
         options = self.options
@@ -167,7 +168,7 @@ class _Question:
 
     def _proven(self, modelled: Modelled, tuned: Scenario) -> tuple[Answer, bool]:
         """Run the scenario with the proposed depths; return the answer with what came of it, and whether it holds."""
-        from sim.sizing.verification import compare, outcome_of, remarks
+        from sim.sizing.answer.verification import compare, outcome_of, remarks
 
         done = self._run(tuned, "emulation", "running with the proposed depths")
         plan, predicted = modelled.proposed.plan, modelled.answer.proposed
@@ -198,7 +199,7 @@ class _Question:
         write_size(answer, self.folder)
 
     def _write_tuned(self, path: Path, depths: Mapping[str, int], passed: bool) -> None:
-        from sim.sizing.tuned import write_tuned
+        from sim.sizing.answer.tuned import write_tuned
 
         if not passed:
             print(f"{path}: not written: the run with the proposed depths misses the target", file=sys.stderr)
@@ -209,7 +210,7 @@ class _Question:
     def _tell(self, answer: Answer, passed: bool) -> None:
         from rich.console import Console
 
-        from sim.sizing.answer_table import WIDTH, show
+        from sim.sizing.answer.table import WIDTH, show
 
         if self.options.as_json:
             print((self.folder / "size.json").read_text(), end="")
@@ -221,7 +222,7 @@ class _Question:
 
 def _shortcomings(done: Execution, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """Return what the run with the proposed depths did not do, a sentence each."""
-    from sim.sizing.requirement import in_words
+    from sim.sizing.target.requirement import in_words
 
     record, notes = done.record, []
     if record.outcome != "completed":

@@ -8,9 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from sim.sizing.account import Account, PartitionAccount, Region, Traffic
-from sim.sizing.answer import Answer, Compared, DepthCurve, Headroom, Proposal, Sensitivity, Verdict
+from sim.sizing.answer import Answer, Compared, DepthCurve, Proposal
 from sim.sizing.bounds import Bounds, RingBound
 from sim.sizing.model.outcome import NodeOutcome, Outcome, PathOutcome, RingOutcome, Series, Times
+from sim.sizing.sensitivity import Sensitivity
+from sim.sizing.sensitivity.headroom import Headroom
+from sim.sizing.target.verdict import Verdict
 from virtio_shm import Layout
 
 HOSTILE = '</script><img src=x onerror="alert(1)"><b>$x$'

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.sizing.depths import depths_of
 from sim.sizing.model.outcome import Outcome, PathOutcome, RingOutcome, Times
 from sim.sizing.plan import Path, Plan, Ring
-from sim.sizing.requirement import Requirement
+from sim.sizing.search.depths import depths_of
 from sim.sizing.target import Target
+from sim.sizing.target.requirement import Requirement
 
 MS = 1_000_000
 PATH = "camera->display"

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sim.sizing.answer import Answer, Compared, Sensitivity
-from sim.sizing.answer_table import WIDTH, show
-from sim.sizing.headroom_words import breaks_first
+from sim.sizing.answer import Answer, Compared
+from sim.sizing.answer.table import WIDTH, show
+from sim.sizing.sensitivity import Sensitivity
+from sim.sizing.sensitivity.headroom_words import breaks_first
 from tests.sizing.answers import answer, headrooms
 
 

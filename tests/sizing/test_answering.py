@@ -11,12 +11,12 @@ from sim.host.legs import legs_of
 from sim.scenario import load
 from sim.scenario.model import DEPTHS, Scenario
 from sim.sizing import model
-from sim.sizing.answering import answer_question
-from sim.sizing.depths import Trials, with_depths
+from sim.sizing.answer.answering import answer_question
 from sim.sizing.plan.ports import ports_of, services_of
 from sim.sizing.reduction import plan_of
 from sim.sizing.report.size_data import answer_json
 from sim.sizing.search import TargetOutOfReach
+from sim.sizing.search.depths import Trials, with_depths
 from sim.sizing.target import parse_target
 from sim.sizing.timing import ServiceTiming, Timing
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from sim.sizing import model
-from sim.sizing.bottleneck import Load, busiest
 from sim.sizing.plan import Accelerator, Calls, Lane, Link, Node, Plan, Ring, Sensor, Service, Sink
+from sim.sizing.sensitivity.bottleneck import Load, busiest
 from tests.sizing.responses import MS
 
 

@@ -15,20 +15,19 @@ from hypothesis import strategies as st
 
 from sim.scenario import load
 from sim.sizing import model
-from sim.sizing.answer import Headroom
-from sim.sizing.answering import answer_question
-from sim.sizing.depths import Trial, Trials, limits_of, with_depths
-from sim.sizing.directions import FACTOR, FURTHEST, directions
-from sim.sizing.headroom import headrooms
-from sim.sizing.headroom_words import breaks_first
+from sim.sizing.answer.answering import answer_question
 from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Accelerator, Calls, Node, Plan, Ring, Sensor, Service, Sink
 from sim.sizing.plan import Path as Way
 from sim.sizing.reduction import plan_of
-from sim.sizing.requirement import Requirement
 from sim.sizing.search import search
+from sim.sizing.search.depths import Trial, Trials, limits_of, with_depths
+from sim.sizing.sensitivity.directions import FACTOR, FURTHEST, directions
+from sim.sizing.sensitivity.headroom import Headroom, headrooms
+from sim.sizing.sensitivity.headroom_words import breaks_first
 from sim.sizing.sweep.cameras import with_cameras
 from sim.sizing.target import Target, parse_target
+from sim.sizing.target.requirement import Requirement
 from sim.sizing.timing.source import timing_of
 from tests.sizing import small_system
 from tests.sizing.responses import MS, NO_DROPS

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.sizing.depths import Trials, cost, depths_of, limits_of, with_depths
-from sim.sizing.requirement import Requirement
 from sim.sizing.search import Found, TargetOutOfReach, search
+from sim.sizing.search.depths import Trials, cost, depths_of, limits_of, with_depths
 from sim.sizing.target import Target
+from sim.sizing.target.requirement import Requirement
 from tests.sizing.responses import MS, NO_DROPS, PATH, Answered, System, at_most
 
 BIG, MIDDLE, SMALL = 1 << 20, 1 << 16, 1 << 12

@@ -13,14 +13,14 @@ import pytest
 from sim.scenario import load
 from sim.scenario.model import Scenario
 from sim.sizing import model
-from sim.sizing.depths import Trials, limits_of, with_depths
-from sim.sizing.horizon import growing, lasting
 from sim.sizing.plan import Accelerator, Calls, Node, Plan, Ring, Sensor, Service, Sink
 from sim.sizing.reduction import plan_of
-from sim.sizing.requirement import Requirement
 from sim.sizing.search import search
+from sim.sizing.search.depths import Trials, limits_of, with_depths
+from sim.sizing.search.horizon import growing, lasting
 from sim.sizing.sensitivity import Change, breaks, changes, next_rate, sensitivities
 from sim.sizing.target import Target, parse_target
+from sim.sizing.target.requirement import Requirement
 from sim.sizing.timing.source import timing_of
 from tests.sizing import small_system
 from tests.sizing.responses import MS, NO_DROPS, PATH, Answered, System, at_most

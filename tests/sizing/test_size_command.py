@@ -16,9 +16,9 @@ from sim.commands.size import Options, size
 from sim.scenario import load
 from sim.sizing.account import region
 from sim.sizing.answer import Answer
-from sim.sizing.answering import Modelled
+from sim.sizing.answer.answering import Modelled
+from sim.sizing.answer.tuned import with_depths
 from sim.sizing.errors import SizingError
-from sim.sizing.tuned import with_depths
 from tests.sizing import small_system
 
 PROJECT = Path(__file__).parents[2]

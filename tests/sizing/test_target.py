@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sim.scenario import load
 from sim.sizing.errors import SizingError
-from sim.sizing.requirement import COMPARISONS, PERCENTILES, Requirement
 from sim.sizing.target import DEFAULT, Target, parse_target
+from sim.sizing.target.requirement import COMPARISONS, PERCENTILES, Requirement
 from tests.sizing.responses import MS, PATH, Answered, System
 
 SCENARIO = load(Path(__file__).parents[2] / "scenarios" / "ivi_camera.yaml")

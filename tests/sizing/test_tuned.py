@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sim.scenario import load
+from sim.sizing.answer.tuned import check_free, tuned, with_depths, write_tuned
 from sim.sizing.errors import SizingError
-from sim.sizing.tuned import check_free, tuned, with_depths, write_tuned
 
 PROJECT = Path(__file__).parents[2]
 SHIPPED = sorted((PROJECT / "scenarios").rglob("*.yaml"))

@@ -12,10 +12,10 @@ from sim.report.record import ChannelRecord, EndCounters, MessageRecord, RunReco
 from sim.report.result import result
 from sim.scenario import load
 from sim.sizing.answer import Compared
+from sim.sizing.answer.verification import compare, error_words, is_wrong, outcome_of, remarks
 from sim.sizing.model.outcome import Outcome, RingOutcome, Times
 from sim.sizing.plan import Path as Way
 from sim.sizing.plan import Plan, Ring
-from sim.sizing.verification import compare, error_words, is_wrong, outcome_of, remarks
 from tests.sizing import small_system
 
 MS = 1_000_000

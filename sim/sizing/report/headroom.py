@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sim.sizing.answer import Headroom
-from sim.sizing.headroom_words import amount, direction, reason
 from sim.sizing.report.figure import Figure, Trace, short, text
+from sim.sizing.sensitivity.headroom import Headroom
+from sim.sizing.sensitivity.headroom_words import amount, direction, reason
 
 ROW, FRAME = 34, 84
 TICKS = (1, 1.1, 1.2, 1.5, 2, 3, 4, 6, 8, 12, 16, 24)

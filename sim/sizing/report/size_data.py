@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim.sizing.answer import Answer
-from sim.sizing.headroom_words import breaks_first
+from sim.sizing.sensitivity.headroom_words import breaks_first
 
 VERSION = 1
 """Grows when a key changes its meaning or goes."""

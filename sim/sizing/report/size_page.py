@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sim.sizing.answer import Answer, Headroom, Sensitivity
-from sim.sizing.headroom_words import amount as step
-from sim.sizing.headroom_words import breaks_first, direction
+from sim.sizing.answer import Answer
 from sim.sizing.report import bandwidth, depths, headroom, memory_map, over_time
 from sim.sizing.report.comparison import compared_in_words, comparisons
 from sim.sizing.report.figure import Figure
 from sim.sizing.report.page import put, render
 from sim.sizing.report.size_words import amount, capitalized, headline, holds
+from sim.sizing.sensitivity import Sensitivity
+from sim.sizing.sensitivity.headroom import Headroom
+from sim.sizing.sensitivity.headroom_words import amount as step
+from sim.sizing.sensitivity.headroom_words import breaks_first, direction
 
 
 def write_size(answer: Answer, folder: Path) -> Path:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from sim.report import svg
-from sim.sizing.answer import Answer, Proposal, Verdict
+from sim.sizing.answer import Answer, Proposal
+from sim.sizing.target.verdict import Verdict
 
 NAMED = 6
 """Channels that one sentence can name."""

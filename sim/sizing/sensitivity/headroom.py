@@ -14,19 +14,54 @@ another one. A step holds when depths were found with which the simulated plan m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sim.sizing.answer import Headroom
-from sim.sizing.bottleneck import Load, Shares, busiest, shares_of
-from sim.sizing.depths import Depths, Simulate, Trial, Trials, depths_of, limits_of, refusing, with_depths
-from sim.sizing.directions import Direction, directions
-from sim.sizing.horizon import growing, lasting
 from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Plan, Sensor
-from sim.sizing.requirement import in_words
 from sim.sizing.search import TargetOutOfReach, root_of, search
+from sim.sizing.search.depths import Depths, Simulate, Trial, Trials, depths_of, limits_of, refusing, with_depths
+from sim.sizing.search.horizon import growing, lasting
 from sim.sizing.sensitivity import breaks
+from sim.sizing.sensitivity.bottleneck import Load, Shares, busiest, shares_of
+from sim.sizing.sensitivity.directions import Direction, HeadroomUnit, directions
 from sim.sizing.target import Target
+from sim.sizing.target.requirement import in_words
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """How far a system can go in one direction until no depths meet the target any more.
+
+    Attributes:
+        subject: what changes: `cameras`, `all services`, `perception.detector`, `front_camera`.
+        unit: of the three values.
+        present: value of the system as it is; 1 where the unit is `times`.
+        holds: greatest value at which depths that meet the target were found.
+        fails: next value tried, at which none were; None: it holds as far as was tried.
+        breaks: what is missed then, in words; empty where nothing is.
+        bottleneck: who then needs most of the time that it has, in words; empty where nothing breaks.
+        busy: how much of that it needs; from about 1 on it is why the target is missed.
+        depths: with which the target is met at `holds`, by channel.
+        extra_bytes: that these take more than the proposal.
+    """
+
+    subject: str
+    unit: HeadroomUnit
+    present: float
+    holds: float
+    fails: float | None
+    breaks: str
+    bottleneck: str
+    busy: float
+    depths: Mapping[str, int]
+    extra_bytes: int
+
+    @property
+    def factor(self) -> float:
+        """How many times the present value holds."""
+        return self.holds / self.present
+
 
 WORK = 25_000_000
 """What all steps without a search are to take together, in events of the engine (some 0.1 us each): 2.5 s."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sim.report import svg
-from sim.sizing.answer import Verdict
 from sim.sizing.model.outcome import Outcome, RingOutcome, Times
 from sim.sizing.plan import Plan
+from sim.sizing.target.verdict import Verdict
 
 Unit = Literal["ns", "bytes", ""]
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from sim.scenario.model import DEPTHS
 from sim.sizing.answer import DepthCurve, Proposal
 from sim.sizing.bounds import Bounds
-from sim.sizing.depths import Depths, Trial, Trials
 from sim.sizing.plan import Path, Plan
-from sim.sizing.requirement import in_words
 from sim.sizing.search import Found
+from sim.sizing.search.depths import Depths, Trial, Trials
+from sim.sizing.target.requirement import in_words
 
 DEEPEST = 8
 """A curve goes at least so deep."""

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from sim.report.svg import clean
 from sim.sizing.account.table import account_lines
-from sim.sizing.answer import Answer, Compared, Headroom, Proposal, Sensitivity
-from sim.sizing.headroom_words import amount, breaks_first, direction, reason
-from sim.sizing.requirement import in_words
-from sim.sizing.verification import error_words, is_wrong
+from sim.sizing.answer import Answer, Compared, Proposal
+from sim.sizing.answer.verification import error_words, is_wrong
+from sim.sizing.sensitivity import Sensitivity
+from sim.sizing.sensitivity.headroom import Headroom
+from sim.sizing.sensitivity.headroom_words import amount, breaks_first, direction, reason
+from sim.sizing.target.requirement import in_words
 
 if TYPE_CHECKING:
     from rich.console import Console

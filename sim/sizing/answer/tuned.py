@@ -12,8 +12,8 @@ import yaml
 from sim.scenario.load import load, read_text
 from sim.scenario.model import Scenario
 from sim.scenario.problem import ScenarioErrors
-from sim.sizing.depths import Depths
 from sim.sizing.errors import SizingError
+from sim.sizing.search.depths import Depths
 
 _ALIAS = re.compile(r"\s*:\s*(\*[^\s,\]}]+)")
 _NUMBER = re.compile(r"[-+]?[0-9]+\Z")

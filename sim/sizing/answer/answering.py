@@ -10,18 +10,18 @@ from sim.scenario.units import format_duration
 from sim.sizing import model
 from sim.sizing.account import Account, account
 from sim.sizing.answer import Answer
+from sim.sizing.answer.proposal import binding, channel_backlogs, curves, proposals, rates_hz
 from sim.sizing.bounds import bounds
-from sim.sizing.depths import Trial, Trials, depths_of, limits_of
-from sim.sizing.headroom import Found as Headrooms
-from sim.sizing.headroom import headrooms
-from sim.sizing.horizon import lasting
 from sim.sizing.plan import Plan
-from sim.sizing.proposal import binding, channel_backlogs, curves, proposals, rates_hz
 from sim.sizing.reduction import left_out, plan_of
-from sim.sizing.requirement import in_words
 from sim.sizing.search import Found, TargetOutOfReach, search
+from sim.sizing.search.depths import Trial, Trials, depths_of, limits_of
+from sim.sizing.search.horizon import lasting
 from sim.sizing.sensitivity import changes, sensitivities
+from sim.sizing.sensitivity.headroom import Found as Headrooms
+from sim.sizing.sensitivity.headroom import headrooms
 from sim.sizing.target import Target
+from sim.sizing.target.requirement import in_words
 from sim.sizing.timing import Timing
 
 STEPS = 1000

@@ -8,14 +8,34 @@ from fractions import Fraction
 
 from sim.scenario.model import LinuxPartition, Scenario
 from sim.scenario.units import NS_PER_S
-from sim.sizing.answer import Sensitivity
-from sim.sizing.depths import Depths, Simulate, Trial, Trials, limits_of
-from sim.sizing.horizon import lasting
 from sim.sizing.plan import Accelerator, Device, Node, Plan, Sensor
-from sim.sizing.requirement import in_words
 from sim.sizing.search import TargetOutOfReach, search
+from sim.sizing.search.depths import Depths, Simulate, Trial, Trials, limits_of
+from sim.sizing.search.horizon import lasting
 from sim.sizing.sweep.cameras import MAX_CAMERAS, count_cameras, vary
 from sim.sizing.target import Target
+from sim.sizing.target.requirement import in_words
+from sim.sizing.target.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """What one change of the system does, with the proposed depths and with depths sized anew.
+
+    Attributes:
+        change: in words: `one more camera`, `services 10 % slower`, `half a window`.
+        verdicts: with the proposed depths.
+        breaks: what breaks first, in words; empty: all still hold.
+        depths: sized anew, by channel; empty where no depth meets the target any more.
+        extra_bytes: that these cost over the proposal; None where none meets it.
+    """
+
+    change: str
+    verdicts: tuple[Verdict, ...]
+    breaks: str
+    depths: Mapping[str, int]
+    extra_bytes: int | None
+
 
 SLOWER = Fraction(11, 10)
 """How much longer a slower service takes."""

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from sim.sizing.account import Account
 from sim.sizing.bounds import Bounds
 from sim.sizing.model.outcome import Outcome
-
-HeadroomUnit = Literal["cameras", "times", "Hz"]
-"""In what a direction is counted: cameras, how many times as long services take, the rate of sensors."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A part of the target and what comes of it.
-
-    Attributes:
-        text: as written, `p99(front_camera->display)<100ms`.
-        value: the figure, in the unit of `unit`.
-        limit: that it is held against.
-        unit: `ns`, `bytes` or `` for a number.
-        met: whether it holds.
-    """
-
-    text: str
-    value: float
-    limit: float
-    unit: str
-    met: bool
+from sim.sizing.sensitivity import Sensitivity
+from sim.sizing.sensitivity.headroom import Headroom
+from sim.sizing.target.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,59 +39,6 @@ class Proposal:
     def margin(self) -> int:
         """How many slots the present depth has more than the proposed one; negative: it is too small."""
         return self.depth_now - self.depth
-
-
-@dataclass(frozen=True, slots=True)
-class Sensitivity:
-    """What one change of the system does, with the proposed depths and with depths sized anew.
-
-    Attributes:
-        change: in words: `one more camera`, `services 10 % slower`, `half a window`.
-        verdicts: with the proposed depths.
-        breaks: what breaks first, in words; empty: all still hold.
-        depths: sized anew, by channel; empty where no depth meets the target any more.
-        extra_bytes: that these cost over the proposal; None where none meets it.
-    """
-
-    change: str
-    verdicts: tuple[Verdict, ...]
-    breaks: str
-    depths: Mapping[str, int]
-    extra_bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Headroom:
-    """How far a system can go in one direction until no depths meet the target any more.
-
-    Attributes:
-        subject: what changes: `cameras`, `all services`, `perception.detector`, `front_camera`.
-        unit: of the three values.
-        present: value of the system as it is; 1 where the unit is `times`.
-        holds: greatest value at which depths that meet the target were found.
-        fails: next value tried, at which none were; None: it holds as far as was tried.
-        breaks: what is missed then, in words; empty where nothing is.
-        bottleneck: who then needs most of the time that it has, in words; empty where nothing breaks.
-        busy: how much of that it needs; from about 1 on it is why the target is missed.
-        depths: with which the target is met at `holds`, by channel.
-        extra_bytes: that these take more than the proposal.
-    """
-
-    subject: str
-    unit: HeadroomUnit
-    present: float
-    holds: float
-    fails: float | None
-    breaks: str
-    bottleneck: str
-    busy: float
-    depths: Mapping[str, int]
-    extra_bytes: int
-
-    @property
-    def factor(self) -> float:
-        """How many times the present value holds."""
-        return self.holds / self.present
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from sim.scenario.model import Scenario
 from sim.scenario.ports import Endpoint, parse_endpoint
 from sim.scenario.problem import advice
 from sim.scenario.units import parse_duration, parse_memory, shown
-from sim.sizing.answer import Verdict
 from sim.sizing.errors import SizingError
 from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Plan
 from sim.sizing.plan.paths import ways_of
-from sim.sizing.requirement import COMPARISONS, PERCENTILES, UNITS, Requirement
+from sim.sizing.target.requirement import COMPARISONS, PERCENTILES, UNITS, Requirement
+from sim.sizing.target.verdict import Verdict
 
 DEFAULT = "drops=0"
 """What is asked for when nothing is said."""

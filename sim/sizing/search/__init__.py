@@ -22,10 +22,10 @@ from dataclasses import dataclass
 
 from sim.scenario.model import DEPTHS
 from sim.sizing.account import region
-from sim.sizing.depths import Depths, Trial, Trials, depth_for
 from sim.sizing.errors import SizingError
 from sim.sizing.plan import Ring
-from sim.sizing.requirement import Requirement, in_words
+from sim.sizing.search.depths import Depths, Trial, Trials, depth_for
+from sim.sizing.target.requirement import Requirement, in_words
 
 EVENTS = 30_000_000
 """Events that the fourth step may simulate: some seconds."""

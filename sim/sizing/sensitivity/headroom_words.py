@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sim.report import svg
-from sim.sizing.answer import Headroom
+from sim.sizing.sensitivity.headroom import Headroom
 
 DECIDES = 0.98
 """Share of what somebody has from which on it is named as what breaks; below, the target's own figure is."""

@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from typing import Literal
 
 from sim.scenario.units import NS_PER_S
-from sim.sizing.answer import HeadroomUnit
 from sim.sizing.plan import Link, Plan, Sensor
 from sim.sizing.sensitivity import names_of_services, slowed, with_copies
 from sim.sizing.sweep.cameras import MAX_CAMERAS, count_cameras, vary
 from sim.sizing.target import Target
+
+HeadroomUnit = Literal["cameras", "times", "Hz"]
+"""In what a direction is counted: cameras, how many times as long services take, the rate of sensors."""
+
 
 FACTOR = Fraction(21, 20)
 """From one step of a factor to the next: 5 %."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sim.sizing.depths import Depths, Simulate, with_depths
 from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Plan
+from sim.sizing.search.depths import Depths, Simulate, with_depths
 
 DOUBLINGS = 6
 """Most times that the duration is doubled: 64 times the run."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from sim.scenario.checks.resources import MAX_CHANNEL_BYTES
 from sim.scenario.model import DEPTHS
-from sim.sizing.answer import Verdict
 from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Plan
 from sim.sizing.target import Target
+from sim.sizing.target.verdict import Verdict
 
 Depths = Mapping[str, int]
 """Depth by channel."""

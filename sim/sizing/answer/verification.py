@@ -15,7 +15,7 @@ from sim.scenario.paths import DataPath
 from sim.sizing.answer import Compared
 from sim.sizing.model.outcome import Outcome, PathOutcome, RingOutcome, Times
 from sim.sizing.plan import Plan
-from sim.sizing.requirement import in_words
+from sim.sizing.target.requirement import in_words
 
 TOLERANCE = 0.05
 """Relative error of a predicted time from which on it is called wrong."""
