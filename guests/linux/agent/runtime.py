@@ -68,6 +68,15 @@ class Service:
         """All connected channel ends."""
         return [*self.inputs, *(output for port in self._outputs for output in port)]
 
+    @property
+    def resumes_ns(self) -> int | None:
+        """When it can go on although nobody rings: a stall ends, or a tensor from the future comes due."""
+        if self.stalled_until_ns:
+            return self.stalled_until_ns
+        if self._unsent:  # it looks at no input until there is space
+            return None
+        return min((due for end in self.inputs if (due := end.due_ns) is not None), default=None)
+
     def step(self) -> bool:
         """Call the service once, or go on with sending what it returned.
 
@@ -230,9 +239,7 @@ class Runtime:
 
     def wait(self) -> None:
         """Sleep until a doorbell rings, a tensor from the future comes due or a stall ends."""
-        due = [end.due_ns for service in self._services for end in service.inputs]
-        times = [time for time in due if time is not None]
-        times += [service.stalled_until_ns for service in self._services if service.stalled_until_ns]
+        times = [time for service in self._services if (time := service.resumes_ns) is not None]
         if times:
             seconds = max(0, min(times) - self._clock()) / 1e9
             self._hear(select.select(self._events, [], [], seconds)[0])
