@@ -23,7 +23,7 @@ WARM, COLD = 42, 8
 
 AT_ONCE = 2
 DURATION = "300ms"
-_GRACE_S = 2
+_GRACE_S = 20
 """Within which a process that is told of its parent's death ends, on a computer that is busy with other things."""
 
 

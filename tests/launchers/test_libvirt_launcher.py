@@ -135,7 +135,7 @@ def test_qemu_ends_with_the_simulator_also_where_libvirt_does_not_see_to_it(daem
     try:
         running.process.send_signal(signal.SIGKILL)
         running.process.wait(30)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while qemus(running.folder) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not qemus(running.folder)

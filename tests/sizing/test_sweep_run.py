@@ -226,16 +226,14 @@ def interrupted(folder: Path, number: signal.Signals) -> tuple[int, str]:
     """Start the command, end it once two parts are there, and return its exit code and what it said."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command(folder, *LONG), stderr=subprocess.PIPE, text=True, env=environment)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while len(list((folder / PARTS).glob("points-*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
     assert len(children) == 2
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
-    while any(
-        Path(f"/proc/{child}/cmdline").exists() and Path(f"/proc/{child}/cmdline").read_bytes() for child in children
-    ):
+    while any(map(runs, children)):
         assert time.monotonic() < deadline, "the workers outlive the command"
         time.sleep(0.01)
     return process.returncode, said
