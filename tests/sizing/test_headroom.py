@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sim.scenario import load
 from sim.sizing import model
 from sim.sizing.answer.answering import answer_question
+from sim.sizing.cameras import with_cameras
 from sim.sizing.model.outcome import Outcome
 from sim.sizing.plan import Accelerator, Calls, Node, Plan, Ring, Sensor, Service, Sink
 from sim.sizing.plan import Path as Way
@@ -25,7 +26,6 @@ from sim.sizing.search.depths import Trial, Trials, limits_of, with_depths
 from sim.sizing.sensitivity.directions import FACTOR, FURTHEST, directions
 from sim.sizing.sensitivity.headroom import Headroom, headrooms
 from sim.sizing.sensitivity.headroom_words import breaks_first
-from sim.sizing.sweep.cameras import with_cameras
 from sim.sizing.target import Target, parse_target
 from sim.sizing.target.requirement import Requirement
 from sim.sizing.timing.source import timing_of

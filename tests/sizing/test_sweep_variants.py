@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import pytest
 
+from sim.sizing.cameras import Variant, vary, with_cameras
 from sim.sizing.errors import SizingError
 from sim.sizing.model import simulate
 from sim.sizing.model.outcome import Times
 from sim.sizing.plan import Plan, Sensor
 from sim.sizing.sweep.asking import Asked, ask
-from sim.sizing.sweep.cameras import Variant, vary, with_cameras
 from sim.sizing.sweep.knobs import KNOBS
 from sim.sizing.sweep.rows import Columns
 from sim.sizing.sweep.variants import Variants

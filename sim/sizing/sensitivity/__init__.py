@@ -8,11 +8,11 @@ from fractions import Fraction
 
 from sim.scenario.model import LinuxPartition, Scenario
 from sim.scenario.units import NS_PER_S
+from sim.sizing.cameras import MAX_CAMERAS, count_cameras, vary
 from sim.sizing.plan import Accelerator, Device, Node, Plan, Sensor
 from sim.sizing.search import TargetOutOfReach, search
 from sim.sizing.search.depths import Depths, Simulate, Trial, Trials, limits_of
 from sim.sizing.search.horizon import lasting
-from sim.sizing.sweep.cameras import MAX_CAMERAS, count_cameras, vary
 from sim.sizing.target import Target
 from sim.sizing.target.requirement import in_words
 from sim.sizing.target.verdict import Verdict

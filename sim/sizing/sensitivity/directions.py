@@ -9,9 +9,9 @@ from functools import partial
 from typing import Literal
 
 from sim.scenario.units import NS_PER_S
+from sim.sizing.cameras import MAX_CAMERAS, count_cameras, vary
 from sim.sizing.plan import Link, Plan, Sensor
 from sim.sizing.sensitivity import names_of_services, slowed, with_copies
-from sim.sizing.sweep.cameras import MAX_CAMERAS, count_cameras, vary
 from sim.sizing.target import Target
 
 HeadroomUnit = Literal["cameras", "times", "Hz"]

@@ -14,10 +14,10 @@ from fractions import Fraction
 from sim.scenario.model import DEPTHS, Scenario
 from sim.scenario.problem import advice
 from sim.scenario.units import NS_PER_S, NUMBER, parse_rate, parse_speed
+from sim.sizing.cameras import MAX_CAMERAS, with_cameras
 from sim.sizing.errors import SizingError
 from sim.sizing.plan import Node, Overflow, Plan, Ring, Sensor, scaled_ns
 from sim.sizing.sweep.axes import Form, Value
-from sim.sizing.sweep.cameras import MAX_CAMERAS, with_cameras
 
 CAMERAS = "cameras"
 """The knob that changes which rings there are; `sim.sizing.sweep.variants` applies it, as it tells copies' origins."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from sim.sizing.cameras import Variant
 from sim.sizing.model.outcome import Outcome, PathOutcome
 from sim.sizing.plan import Accelerator, Link, Plan
-from sim.sizing.sweep.cameras import Variant
 
 Cell = int | float | None
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from sim.sizing.cameras import Variant, vary
 from sim.sizing.model import simulate
 from sim.sizing.plan import Plan
-from sim.sizing.sweep.cameras import Variant, vary
 from sim.sizing.sweep.knobs import Bound
 from sim.sizing.sweep.points import Point
 from sim.sizing.sweep.rows import Cell, Columns

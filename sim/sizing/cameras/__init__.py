@@ -26,11 +26,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sim.sizing.cameras.draft import Draft
+from sim.sizing.cameras.fewer import remove_last
+from sim.sizing.cameras.more import copy_last
 from sim.sizing.errors import SizingError
 from sim.sizing.plan import Plan
-from sim.sizing.sweep.cameras.draft import Draft
-from sim.sizing.sweep.cameras.fewer import remove_last
-from sim.sizing.sweep.cameras.more import copy_last
 
 MAX_CAMERAS = 256
 """Most that a variant may have: far above any vehicle, low enough that a typing error does not take all memory."""

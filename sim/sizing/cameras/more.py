@@ -7,12 +7,12 @@ from collections.abc import Container, Iterable
 from dataclasses import replace
 from fractions import Fraction
 
+from sim.sizing.cameras.draft import Draft, calling, with_inputs, with_outputs
 from sim.sizing.plan import Accelerator, Device, Lane, Link, Path, Sensor, Service, Sink
-from sim.sizing.sweep.cameras.draft import Draft, calling, with_inputs, with_outputs
 
 
 def copy_last(draft: Draft) -> None:
-    """Add a copy of the last camera to a draft; what that means, `sim.sizing.sweep.cameras` says."""
+    """Add a copy of the last camera to a draft; what that means, `sim.sizing.cameras` says."""
     _Copy(draft).make()
 
 

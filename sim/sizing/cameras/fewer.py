@@ -6,12 +6,12 @@ from collections.abc import Container, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
+from sim.sizing.cameras.draft import Draft, calling, with_inputs, with_outputs
 from sim.sizing.plan import Accelerator, Device, Link, Sensor, Service, Sink
-from sim.sizing.sweep.cameras.draft import Draft, calling, with_inputs, with_outputs
 
 
 def remove_last(draft: Draft) -> None:
-    """Remove the last camera of a draft that has several; what that means, `sim.sizing.sweep.cameras` says."""
+    """Remove the last camera of a draft that has several; what that means, `sim.sizing.cameras` says."""
     camera = draft.cameras[-1]
     feeding = {(node, service.name): cameras for node, service, cameras in _feeding(draft) if calling(service)}
     alone = {key for key, cameras in feeding.items() if cameras == {camera.name}}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.sizing.cameras import count_cameras, vary, with_cameras
 from sim.sizing.errors import SizingError
 from sim.sizing.plan import Accelerator, Calls, Lane, Link, Node, Path, Plan, Sensor, Service, Sink
-from sim.sizing.sweep.cameras import count_cameras, vary, with_cameras
 
 from .sweep_plans import SECOND_NS, calls, camera, ivi, plan_of, ring, surround
 
