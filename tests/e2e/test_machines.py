@@ -85,7 +85,7 @@ def test_processors_take_the_same_turns_beside_busy_loops(tmp_path: Path) -> Non
     first = run(tmp_path / "first", MULTICORE, "300ms")
     assert first.figures["metrics"]["same"]["equal"] == 1, first.err
     with busy_loops(4):
-        for name in ("busy", "busier", "busiest"):
+        for name in ("busy", "busier"):
             assert_same(first, run(tmp_path / name, MULTICORE, "300ms"))
     cold = run(tmp_path / "cold", MULTICORE, "300ms", "--cold")
     assert cold.figures["digest"] == first.figures["digest"]
@@ -184,7 +184,7 @@ def test_a_debugger_that_only_looks_changes_nothing(machine: str, tmp_path: Path
     assert_same(plain, watched)
 
 
-@pytest.mark.parametrize("pause_s", [0, 0.02, 0.04, 0.08])
+@pytest.mark.parametrize("pause_s", [0, 0.04])
 def test_a_debugger_in_a_hurry_waits_until_the_machine_is_there(pause_s: float, tmp_path: Path) -> None:
     plain = run(tmp_path / "plain", one_guest(tmp_path, "linux-x86_64", ""), "200ms")
     port = free_port()

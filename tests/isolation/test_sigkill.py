@@ -18,7 +18,7 @@ from machines.cache import cache_dir
 
 pytestmark = [pytest.mark.guest, pytest.mark.slow]
 
-WARM, COLD = 42, 8
+WARM, COLD = 46, 4
 """Kills of runs that start from snapshots (restoring, arming, running, reporting) and of runs that boot and save."""
 
 AT_ONCE = 2
