@@ -55,6 +55,7 @@ class Arinc653:
             for before, window in zip((line[-1], *line), line, strict=False)
             if before.partition != window.partition
         }
+        self._edges = sorted({each for own in self._starts.values() for stretch in own for each in stretch})
         self._decided_ns = -quantum_ns
         self._intruders: list[str] = []
         self._intruded_ns: dict[str, int] = defaultdict(int)
@@ -65,6 +66,15 @@ class Arinc653:
         """Return (offset_ns, end_ns) of a partition's windows on its first core, in order."""
         first = self._cores[name][0]
         return [(window.offset_ns, window.end_ns) for window in self._windows[name] if window.core == first]
+
+    @property
+    def lasts_ns(self) -> int:
+        """The next start or end of a window; the last decision itself, if doorbells preempt."""
+        if self._preempting:
+            return self._decided_ns
+        within_ns = self._decided_ns % self._major_frame_ns
+        later = (edge_ns for edge_ns in self._edges if edge_ns > within_ns)
+        return self._decided_ns - within_ns + next(later, self._major_frame_ns)
 
     # -- decisions -------------------------------------------------------------------------------------------------
 

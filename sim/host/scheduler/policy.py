@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from machines.participant import Slice
 
@@ -56,4 +56,18 @@ class Policy(Protocol):
         """
 
     def account(self, name: str, now_ns: int, executed_ns: int) -> None:
-        """Take note that a partition executed for `executed_ns` in the quantum that ended at `now_ns`."""
+        """Take note that a partition executed for `executed_ns` from the last decision to `now_ns`, a boundary."""
+
+
+@runtime_checkable
+class Lasting(Policy, Protocol):
+    """A policy that can tell how long a decision stays as it is, so that it need not be asked at every boundary.
+
+    A decision goes on at a boundary before `lasts_ns` if the same partitions have something to do there as when it was
+    made, nobody else will have within the quantum, and nobody has executed for longer than has passed. Whoever it let
+    execute has the whole quantum then. `account` is told once of all quanta of a decision.
+    """
+
+    @property
+    def lasts_ns(self) -> int:
+        """Until when the last decision goes on, in ns; not later than it was made: it is for its quantum only."""
