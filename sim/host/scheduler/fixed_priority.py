@@ -84,15 +84,14 @@ class FixedPriority:
         """Let those execute that have work now, the greatest priority first, then those that will have some."""
         quantum_ns, end_ns = self._quantum_ns, now_ns + self._quantum_ns
         ready, waking = self._asking(now_ns, end_ns, demands)
-        waiting = {server.partition for server in (*ready, *waking)}
+        names = [server.partition for server in (*ready, *waking)]
         free_from: dict[int, int] = {}
         slices: dict[str, Slice] = {}
         self._by_execution.clear()
         self._paid_ns = end_ns
         self.lasts_ns = now_ns if waking else NEVER_NS
-        for server in (*ready, *waking):
+        for place, server in enumerate((*ready, *waking)):
             name, budget = server.partition, self._budgets[server.partition]
-            waiting.remove(name)
             left_ns, start_ns = budget.left_ns(now_ns), self._start(server, now_ns, free_from)
             stop_ns = min(end_ns, start_ns + left_ns)
             if not left_ns:
@@ -101,7 +100,7 @@ class FixedPriority:
                 continue
             slices[name] = Slice(start_ns, stop_ns)
             self.lasts_ns = min(self.lasts_ns, budget.full_ns(), now_ns + left_ns // quantum_ns * quantum_ns)
-            if waiting.isdisjoint(self._rivals[name]):
+            if self._rivals[name].isdisjoint(names[place + 1 :]):
                 self._by_execution.add(name)
             else:
                 budget.spend(stop_ns - start_ns)
@@ -138,6 +137,8 @@ class FixedPriority:
 
     def _start(self, server: Server, now_ns: int, free_from: Mapping[int, int]) -> int:
         """Return when a partition can execute: when all of its cores are free and have switched to it."""
-        free_ns = max(free_from.get(core, now_ns) for core in server.cores)
-        switching = any(self._occupants.get(core, server.partition) != server.partition for core in server.cores)
+        free_ns, switching = now_ns, False
+        for core in server.cores:
+            free_ns = max(free_ns, free_from.get(core, now_ns))
+            switching |= self._occupants.get(core, server.partition) != server.partition
         return free_ns + self._context_switch_ns * switching

@@ -79,7 +79,7 @@ static bool goes_on(const struct world *world)
             continue;
         if (ready != node->was_ready || (!ready && node->due_ns < end_ns))
             return false;
-        if (policy->executed_ns[i] > world->now_ns - world->decided_ns) /* what a duty rounds can be worth more */
+        if (node->executed_ns > world->now_ns - world->decided_ns) /* what a duty rounds can be worth more */
             return false;
         any |= ready && policy->start_ns[i] < policy->stop_ns[i];
     }
@@ -96,17 +96,18 @@ static void go_on(const struct world *world)
         }
 }
 
-static void account(const struct world *world)
+static void account(struct world *world)
 {
-    const struct sz_policy_plan *const policy = world->plan->policy;
-    policy->account(world->now_ns);
     for (int32_t i = 0; i < world->plan->node_count; i++) {
-        policy->has_run[i] = false;
-        policy->executed_ns[i] = 0;
+        struct node *const node = &world->nodes[i];
+        if (node->has_run)
+            world->plan->policy->account(i, world->now_ns, node->executed_ns);
+        node->has_run = false;
+        node->executed_ns = 0;
     }
 }
 
-static int64_t ask_next(const struct world *world)
+static int64_t ask_next(struct world *world)
 {
     const struct sz_policy_plan *const policy = world->plan->policy;
     account(world);
@@ -119,10 +120,13 @@ static int64_t ask_next(const struct world *world)
 
 static void decide(struct world *world, int64_t start_ns)
 {
-    for (int32_t i = 0; i < world->plan->node_count; i++)
+    const struct sz_policy_plan *const policy = world->plan->policy;
+    for (int32_t i = 0; i < world->plan->node_count; i++) {
         world->nodes[i].was_ready = is_ready(&world->nodes[i], start_ns);
+        policy->start_ns[i] = policy->stop_ns[i] = 0;
+    }
     world->decided_ns = start_ns;
-    world->lasts_ns = world->plan->policy->decide(start_ns);
+    world->lasts_ns = policy->decide(start_ns);
 }
 
 static int64_t next_boundary(struct world *world)
@@ -153,9 +157,9 @@ static void run_scheduled(struct world *world, int32_t number, int64_t target_ns
     const int64_t before_ns = *node->busy_ns, start_ns = policy->start_ns[number];
     const int64_t wake_ns = is_busy(node) || node->is_rung ? world->now_ns : node->due_ns;
     if (wake_ns < target_ns && start_ns < policy->stop_ns[number]) {
-        policy->has_run[number] = true;
+        node->has_run = true;
         node_run(world, node, start_ns, node_cut_ns(node, start_ns, policy->stop_ns[number]), target_ns);
-        policy->executed_ns[number] += node_worth_ns(node, *node->busy_ns) - node_worth_ns(node, before_ns);
+        node->executed_ns += node_worth_ns(node, *node->busy_ns) - node_worth_ns(node, before_ns);
     }
 }
 

@@ -15,7 +15,7 @@ Ints32 = POINTER(c_int32)
 Ints64 = POINTER(c_int64)
 Bytes = POINTER(c_uint8)
 Asked = ctypes.PYFUNCTYPE(c_int64, c_int64)
-Told = ctypes.PYFUNCTYPE(None, c_int64)
+Told = ctypes.PYFUNCTYPE(None, c_int32, c_int64, c_int64)
 
 
 class RingPlan(Structure):
@@ -97,9 +97,8 @@ class PolicyPlan(Structure):
         ("next_ns", Asked),
         ("decide", Asked),
         ("account", Told),
-        *((name, Ints64) for name in ("wake_ns", "start_ns", "stop_ns", "executed_ns")),
+        *((name, Ints64) for name in ("wake_ns", "start_ns", "stop_ns")),
         ("is_rung", Bytes),
-        ("has_run", Bytes),
     ]
 
 

@@ -71,7 +71,10 @@ struct node {
     bool is_awake, is_rung, is_busy;
     bool has_slept; /* and has not made a call since */
     bool owes_bell; /* one that it has not got to within its last quantum */
-    bool was_ready; /* it had something to do at the last decision of the policy */
+    /* Since the last decision of the policy: */
+    bool was_ready; /* it had something to do then */
+    bool has_run;
+    int64_t executed_ns;
 };
 
 struct outlet {
