@@ -119,10 +119,7 @@ class Arinc653:
 
     def _owns(self, name: str, now_ns: int) -> bool:
         within_ns = now_ns % self._major_frame_ns
-        for start_ns, end_ns in self._starts.get(name, ()):  # a loop, as `sim size` asks a million times
-            if start_ns <= within_ns < end_ns:
-                return True
-        return False
+        return any(start_ns <= within_ns < end_ns for start_ns, end_ns in self._starts.get(name, ()))
 
     def _switches(self, core: int, name: str, now_ns: int) -> bool:
         """Tell whether a core comes to a partition at this boundary: by a window, by a doorbell, or back from one."""

@@ -42,13 +42,13 @@ class _Budget:
 
     def next_ns(self, now_ns: int, from_ns: int) -> int:
         """Return when, at `from_ns` or later, something is left if nothing is used from `now_ns` to then."""
-        if self.left_ns(now_ns) or self._period_ns is None:
-            return from_ns
-        return max(from_ns, self.full_ns())
+        return from_ns if self.left_ns(now_ns) else max(from_ns, self.full_ns())
 
     def full_ns(self) -> int:
-        """Return when it is full again, after it was asked what is left."""
-        return NEVER_NS if self._period_ns is None else (self._index + 1) * self._period_ns
+        """Return when it is full again, once it was asked what is left."""
+        if self._full_ns is None or self._period_ns is None:
+            return NEVER_NS
+        return (self._index + 1) * self._period_ns
 
 
 class FixedPriority:
@@ -60,7 +60,8 @@ class FixedPriority:
         context_switch_ns: what it takes until another partition executes on a core; shorter than a quantum.
 
     Attributes:
-        lasts_ns: when a budget that matters is full again, or has less than a quantum left.
+        lasts_ns: when a budget that matters is full again, or has less than a quantum left; a timer that fires within
+            the quantum ends the decision with it.
     """
 
     full = False

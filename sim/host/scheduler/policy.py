@@ -61,13 +61,18 @@ class Policy(Protocol):
 
 @runtime_checkable
 class Lasting(Policy, Protocol):
-    """A policy that can tell how long a decision stays as it is, so that it need not be asked at every boundary.
+    """A policy that can tell how long a decision goes on, so that a model need not ask it at every boundary.
 
-    A decision goes on at a boundary before `lasts_ns` if the same partitions have something to do there as when it was
-    made, nobody else will have within the quantum, and nobody has executed for longer than has passed. Whoever it let
-    execute has the whole quantum then. `account` is told once of all quanta of a decision.
+    A decision goes on in the next quantum, and whoever it let execute and still has something to do has all of it, if
+
+    - the quantum ends by `lasts_ns`,
+    - the same partitions have something to do at its start as had when the decision was made, and nobody else will
+      have before its end, and
+    - nobody has been said to execute for longer than has passed since, as may be where a duty is rounded.
+
+    `account` is then told once of all quanta of a decision.
     """
 
     @property
     def lasts_ns(self) -> int:
-        """Until when the last decision goes on, in ns; not later than it was made: it is for its quantum only."""
+        """Until when the last decision can go on, in ns; the time of the decision or less: not beyond its quantum."""
