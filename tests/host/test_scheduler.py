@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from machines.participant import NEVER_NS, Slice
-from sim.host.scheduler import POLICIES, Demand, Policy, configured_share, cores_of, make_policy
+from sim.host.scheduler import POLICIES, Demand, Lasting, Policy, configured_share, cores_of, make_policy
 from sim.host.scheduler.arinc653 import Arinc653
 from sim.host.scheduler.dedicated import Dedicated
 from sim.host.scheduler.fixed_priority import FixedPriority
 from sim.scenario import load
 from sim.scenario.schedule import Scheduler, Server
 
-from .scheduler_world import Job, Load, run, window
+from .scheduler_world import Job, Load, run, run_lasting, window
 
 MS = 1_000_000
 US = 1_000
@@ -245,6 +245,47 @@ def test_always_busy_partitions_get_exactly_their_windows() -> None:
             stretches = [(start, stop) for index, start, stop in frames if index == frame]
             assert (stretches[0][0], stretches[-1][1]) == (offset_ns + 20 * US, offset_ns + 4 * MS)
             assert sum(stop - start for start, stop in stretches) == 4 * MS - 20 * US
+
+
+# -- decisions that last -----------------------------------------------------------------------------------------------
+
+
+def lasts_us(policy: Lasting, ms: int, **demands: Demand) -> int:
+    policy.decide(ms * MS, demands)
+    return policy.lasts_ns // US
+
+
+def test_a_decision_lasts_until_a_budget_runs_out_or_is_full_again() -> None:
+    servers = [Server("low", (0,), 1), Server("high", (0,), 2, 2_300 * US, 10 * MS), Server("apart", (1,), 0)]
+    assert lasts_us(FixedPriority(MS, servers), 1, low=BUSY) == NEVER_NS // US
+    assert lasts_us(FixedPriority(MS, servers), 1, low=BUSY, high=BUSY) == 3_000
+    assert lasts_us(FixedPriority(MS, servers), 9, low=BUSY, high=BUSY) == 10_000
+    policy = FixedPriority(MS, servers)
+    assert [lasts_us(policy, ms, low=BUSY, high=BUSY) for ms in (0, 1, 2, 3)] == [2_000, 2_000, 2_000, 10_000]
+    assert lasts_us(policy, 4, low=BUSY, high=Demand(4_300 * US)) == 4_000, "it waits for the next boundary"
+
+
+def test_who_keeps_another_waiting_pays_for_all_quanta_of_a_decision() -> None:
+    policy = FixedPriority(MS, [Server("low", (0,), 1), Server("high", (0,), 2, 3_500 * US, 10 * MS)])
+    assert lasts_us(policy, 0, low=BUSY, high=BUSY) == 3_000
+    policy.account("high", 3 * MS, 1)
+    assert given(policy, 3, low=BUSY, high=BUSY) == {"high": (0, 500), "low": (500, 1000)}
+
+
+def test_a_decision_lasts_until_a_window_starts_or_ends() -> None:
+    policy = windows()
+    assert [lasts_us(policy, ms, a=BUSY, b=IDLE) for ms in (0, 3, 4, 8, 9, 17)] == [
+        4_000, 4_000, 8_000, 10_000, 10_000, 18_000
+    ]  # fmt: skip
+    assert lasts_us(windows(preempting=True), 5, a=BUSY, b=IDLE) == 5_000
+
+
+@pytest.mark.parametrize(
+    ("policy", "quanta", "decisions"), [(FixedPriority(MS, [Server("a", (0,), 1)]), 100, 1), (windows(), 40, 10)]
+)
+def test_a_busy_partition_needs_few_decisions(policy: Lasting, quanta: int, decisions: int) -> None:
+    slices, went_on = run_lasting(policy, {"a": busy_for_ever()}, MS, 100 * MS)
+    assert (len(slices["a"]), went_on) == (quanta, quanta - decisions)
 
 
 # -- of a scenario -----------------------------------------------------------------------------------------------------

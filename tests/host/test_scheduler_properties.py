@@ -19,7 +19,7 @@ from sim.scenario.checks.response import Analysis
 from sim.scenario.checks.supply import supply_of
 from sim.scenario.schedule import Server, Window
 
-from .scheduler_world import Job, Load, on_core, run, window
+from .scheduler_world import Job, Load, on_core, run, run_lasting, window
 
 QUANTUM_NS = 10
 END_NS = 1_000
@@ -155,6 +155,17 @@ def test_arinc653(case: Partitioned) -> None:
         for job in load.finished():
             bound_ns = supply.response_ns(on_cores_ns(job, load))
             assert bound_ns is None or job.response_ns <= bound_ns, (name, job, bound_ns)
+
+
+@settings(max_examples=2 * EXAMPLES, deadline=None, derandomize=True)
+@given(st.one_of(fixed_priorities(), partitioned()))
+def test_what_is_asked_less_often_is_the_same(case: FixedPriorities | Partitioned) -> None:
+    again = fresh(case.loads)
+    slices = run(case.policy(), case.loads, QUANTUM_NS, END_NS, skipping=False)
+    assert run_lasting(case.policy(), again, QUANTUM_NS, END_NS)[0] == slices
+    assert {name: load.executed for name, load in again.items()} == {
+        name: load.executed for name, load in case.loads.items()
+    }
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

@@ -10,11 +10,14 @@ import gc
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 
 from machines.native.link import BUFFERS
+from sim.host.scheduler.fixed_priority import FixedPriority
+from sim.scenario.schedule import Server
 from sim.sizing.model import simulate
 from sim.sizing.model.engine.library import SOURCE
 from sim.sizing.plan import Calls, Node, Plan, Ring, Sensor, Service, Sink
@@ -108,5 +111,22 @@ def one_service(hold_ns: int, depth: int, **changes: object) -> Plan:
 @pytest.mark.parametrize("hold_ns", [1, 400_000, 999_999, 1_000_000, 1_300_000, 7_000_000])
 def test_overload_at_the_edges_of_a_quantum(hold_ns: int, depth: int) -> None:
     plan = one_service(hold_ns, depth)
+    with executed(plan) as world:
+        assert not differences(simulate(plan, STEPS), world)
+
+
+@pytest.mark.parametrize(
+    ("duty", "budget_ns", "period_ns"),
+    [
+        (Fraction(1), 4_999_999, 10_000_000), (Fraction(1), 5_000_000, 10_000_000),
+        (Fraction(5, 11), 6_000_000, 10_000_000), (Fraction(8, 9), 5_000_000, 20_000_000),
+    ],
+)  # fmt: skip
+def test_a_budget_that_is_always_used_up(duty: Fraction, budget_ns: int, period_ns: int) -> None:
+    """A decision goes on for several quanta, in which a duty that does not divide them is worth more now and then."""
+    plan = one_service(700_000, 4, duration_ns=400_000_000)
+    servers = [Server("node", (0,), 1, budget_ns, period_ns)]
+    nodes = (replace(plan.nodes[0], scheduled=True, duty=duty),)
+    plan = replace(plan, nodes=nodes, policy=partial(FixedPriority, plan.quantum_ns, servers))
     with executed(plan) as world:
         assert not differences(simulate(plan, STEPS), world)

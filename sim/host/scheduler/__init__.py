@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from sim.host.scheduler import arinc653, dedicated, fixed_priority
 from sim.host.scheduler.policy import Demand as Demand
+from sim.host.scheduler.policy import Lasting as Lasting
 from sim.host.scheduler.policy import Policy as Policy
 from sim.scenario.model import LinuxPartition, Scenario
 from sim.scenario.schedule import Server

@@ -6,6 +6,7 @@ The switch to a partition is charged at the start of each window that follows an
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
@@ -55,6 +56,8 @@ class Arinc653:
             for before, window in zip((line[-1], *line), line, strict=False)
             if before.partition != window.partition
         }
+        stretches = [stretch for own in self._starts.values() for stretch in own]
+        self._edges = sorted({major_frame_ns, *(edge_ns for stretch in stretches for edge_ns in stretch)})
         self._decided_ns = -quantum_ns
         self._intruders: list[str] = []
         self._intruded_ns: dict[str, int] = defaultdict(int)
@@ -66,6 +69,14 @@ class Arinc653:
         first = self._cores[name][0]
         return [(window.offset_ns, window.end_ns) for window in self._windows[name] if window.core == first]
 
+    @property
+    def lasts_ns(self) -> int:
+        """The next start or end of a window; the last decision itself, if doorbells preempt."""
+        if self._preempting:
+            return self._decided_ns
+        within_ns = self._decided_ns % self._major_frame_ns
+        return self._decided_ns - within_ns + self._edges[bisect_right(self._edges, within_ns)]
+
     # -- decisions -------------------------------------------------------------------------------------------------
 
     def decide(self, now_ns: int, demands: Mapping[str, Demand]) -> dict[str, Slice]:
@@ -74,7 +85,7 @@ class Arinc653:
         intruding = self._take_cores(now_ns, demands)
         slices: dict[str, Slice] = {}
         for name, demand in demands.items():
-            if name not in intruding.values() and (not self._owns(name, now_ns) or demand.from_ns(now_ns) >= end_ns):
+            if name not in intruding.values() and (demand.from_ns(now_ns) >= end_ns or not self._owns(name, now_ns)):
                 continue
             cores = self._cores[name]
             if all(intruding.get(core, name) == name for core in cores):
@@ -108,7 +119,7 @@ class Arinc653:
 
     def _owns(self, name: str, now_ns: int) -> bool:
         within_ns = now_ns % self._major_frame_ns
-        return name in self._cores and any(start <= within_ns < end for start, end in self._starts[name])
+        return any(start_ns <= within_ns < end_ns for start_ns, end_ns in self._starts.get(name, ()))
 
     def _switches(self, core: int, name: str, now_ns: int) -> bool:
         """Tell whether a core comes to a partition at this boundary: by a window, by a doorbell, or back from one."""

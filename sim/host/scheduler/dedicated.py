@@ -16,6 +16,7 @@ class Dedicated:
     """
 
     full = True
+    lasts_ns = NEVER_NS
 
     def __init__(self, quantum_ns: int) -> None:
         self._quantum_ns = quantum_ns

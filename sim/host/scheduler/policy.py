@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from machines.participant import Slice
 
@@ -56,4 +56,23 @@ class Policy(Protocol):
         """
 
     def account(self, name: str, now_ns: int, executed_ns: int) -> None:
-        """Take note that a partition executed for `executed_ns` in the quantum that ended at `now_ns`."""
+        """Take note that a partition executed for `executed_ns` from the last decision to `now_ns`, a boundary."""
+
+
+@runtime_checkable
+class Lasting(Policy, Protocol):
+    """A policy that can tell how long a decision goes on, so that a model need not ask it at every boundary.
+
+    A decision goes on in the next quantum, and whoever it let execute and still has something to do has all of it, if
+
+    - the quantum ends by `lasts_ns`,
+    - the same partitions have something to do at its start as had when the decision was made, and nobody else will
+      have before its end, and
+    - nobody has been said to execute for longer than has passed since, as may be where a duty is rounded.
+
+    `account` is then told once of all quanta of a decision.
+    """
+
+    @property
+    def lasts_ns(self) -> int:
+        """Until when the last decision can go on, in ns; the time of the decision or less: not beyond its quantum."""

@@ -74,7 +74,7 @@ RING_WORK = 1000
 """What a ring takes in each simulation besides its events, measured: it is told to the engine and back."""
 
 BOUNDARY_WORK = 100
-"""What a boundary takes where a policy in Python is asked at each (note 13: some 10 us)."""
+"""Most that a boundary takes under a policy in Python: up to 10 us where it is asked at each (note 13)."""
 
 TRIED = 12
 """Simulations that a direction is reckoned with: the steps that are tried, and longer ones near the end."""

@@ -50,8 +50,8 @@ static int64_t pick(int64_t most)
 
 /* -- a policy: nodes take turns, quantum by quantum ---------------------------------------------------------------- */
 
-static int64_t wake_ns[MOST_NODES], start_ns[MOST_NODES], stop_ns[MOST_NODES], executed_ns[MOST_NODES];
-static uint8_t is_rung[MOST_NODES], has_run[MOST_NODES];
+static int64_t wake_ns[MOST_NODES], start_ns[MOST_NODES], stop_ns[MOST_NODES];
+static uint8_t is_rung[MOST_NODES];
 
 static int64_t next_ns(int64_t now_ns)
 {
@@ -61,19 +61,23 @@ static int64_t next_ns(int64_t now_ns)
     return SZ_NEVER;
 }
 
-static void decide(int64_t from_ns)
+static int64_t decide(int64_t from_ns)
 {
     for (int32_t i = 0; i < plan.node_count; i++) {
         const bool is_its_turn = from_ns / plan.quantum_ns % plan.node_count == i;
         start_ns[i] = is_its_turn ? from_ns + pick(plan.quantum_ns / 2) : 0;
         stop_ns[i] = is_its_turn ? from_ns + plan.quantum_ns - pick(plan.quantum_ns / 3) : 0;
     }
+    return from_ns + pick(4) * plan.quantum_ns; /* a turn may go on */
 }
 
-static void account(int64_t target_ns) { (void)target_ns; }
+static void account(int32_t node, int64_t now_ns, int64_t executed_ns)
+{
+    if (node < 0 || node >= plan.node_count || !nodes[node].is_scheduled || now_ns < 0 || executed_ns < 0)
+        abort();
+}
 
-static const struct sz_policy_plan policy = {next_ns,     decide,  account, wake_ns, start_ns, stop_ns,
-                                             executed_ns, is_rung, has_run};
+static const struct sz_policy_plan policy = {next_ns, decide, account, wake_ns, start_ns, stop_ns, is_rung};
 
 /* -- plans --------------------------------------------------------------------------------------------------------- */
 

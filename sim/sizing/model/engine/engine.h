@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SZ_INTERFACE 5u
+#define SZ_INTERFACE 6u
 #define SZ_NEVER INT64_MAX
 #define SZ_NOT_SENT (-1)
 #define SZ_NOBODY (-1)
@@ -68,15 +68,16 @@ struct sz_path_plan {
 };
 
 /*
- * The executive's policy. `decide` is asked after `next_ns`, about the same demands; Python fills `start_ns` and
- * `stop_ns` (equal: not at all) for each node.
+ * The executive's policy. Before each question `account` is told of every node that has executed since the last one.
+ * `decide` is asked after `next_ns`, about the same demands; Python fills `start_ns` and `stop_ns`, both 0 before, for
+ * each node that may execute, and returns until when the decision goes on (sim/host/scheduler/policy.py, Lasting).
  */
 struct sz_policy_plan {
     int64_t (*next_ns)(int64_t now_ns);
-    void (*decide)(int64_t start_ns);
-    void (*account)(int64_t target_ns);
-    int64_t *wake_ns, *start_ns, *stop_ns, *executed_ns; /* [node_count] */
-    uint8_t *is_rung, *has_run;                          /* [node_count] */
+    int64_t (*decide)(int64_t start_ns);
+    void (*account)(int32_t node, int64_t now_ns, int64_t executed_ns);
+    int64_t *wake_ns, *start_ns, *stop_ns; /* [node_count] */
+    uint8_t *is_rung;                      /* [node_count] */
 };
 
 struct sz_plan {

@@ -59,13 +59,74 @@ static bool boundary(struct world *world, bool *acting)
 
 static bool is_busy(const struct node *node) { return node->is_awake || node->owes_bell; }
 
-static void tell_demands(struct world *world)
+static bool is_ready(const struct node *node, int64_t at_ns)
+{
+    return is_busy(node) || node->is_rung || node->due_ns <= at_ns;
+}
+
+/* Does the last decision go on in the quantum that begins now? */
+static bool goes_on(const struct world *world)
 {
     const struct sz_policy_plan *const policy = world->plan->policy;
+    const int64_t end_ns = world->now_ns + world->plan->quantum_ns;
+    bool any = false;
+    if (end_ns > world->lasts_ns)
+        return false;
+    for (int32_t i = 0; i < world->plan->node_count; i++) {
+        const struct node *const node = &world->nodes[i];
+        const bool ready = is_ready(node, world->now_ns);
+        if (is_free(world, i))
+            continue;
+        if (ready != node->was_ready || (!ready && node->due_ns < end_ns))
+            return false;
+        if (node->executed_ns > world->now_ns - world->decided_ns) /* what a duty rounds can be worth more */
+            return false;
+        any |= ready && policy->start_ns[i] < policy->stop_ns[i];
+    }
+    return any;
+}
+
+static void go_on(const struct world *world)
+{
+    const struct sz_policy_plan *const policy = world->plan->policy;
+    for (int32_t i = 0; i < world->plan->node_count; i++)
+        if (policy->start_ns[i] < policy->stop_ns[i]) {
+            policy->start_ns[i] = world->now_ns;
+            policy->stop_ns[i] = world->now_ns + world->plan->quantum_ns;
+        }
+}
+
+static void account(struct world *world)
+{
+    for (int32_t i = 0; i < world->plan->node_count; i++) {
+        struct node *const node = &world->nodes[i];
+        if (node->has_run)
+            world->plan->policy->account(i, world->now_ns, node->executed_ns);
+        node->has_run = false;
+        node->executed_ns = 0;
+    }
+}
+
+static int64_t ask_next(struct world *world)
+{
+    const struct sz_policy_plan *const policy = world->plan->policy;
+    account(world);
     for (int32_t i = 0; i < world->plan->node_count; i++) {
         policy->is_rung[i] = world->nodes[i].is_rung;
         policy->wake_ns[i] = is_busy(&world->nodes[i]) ? world->now_ns : world->nodes[i].due_ns;
     }
+    return policy->next_ns(world->now_ns);
+}
+
+static void decide(struct world *world, int64_t start_ns)
+{
+    const struct sz_policy_plan *const policy = world->plan->policy;
+    for (int32_t i = 0; i < world->plan->node_count; i++) {
+        world->nodes[i].was_ready = is_ready(&world->nodes[i], start_ns);
+        policy->start_ns[i] = policy->stop_ns[i] = 0;
+    }
+    world->decided_ns = start_ns;
+    world->lasts_ns = policy->decide(start_ns);
 }
 
 static int64_t next_boundary(struct world *world)
@@ -75,10 +136,8 @@ static int64_t next_boundary(struct world *world)
     for (int32_t i = 0; i < world->plan->node_count; i++)
         if (is_free(world, i))
             guest_ns = earlier(guest_ns, node_wake_ns(&world->nodes[i]));
-    if (world->plan->policy) {
-        tell_demands(world);
-        guest_ns = earlier(guest_ns, world->plan->policy->next_ns(now_ns));
-    }
+    if (world->plan->policy)
+        guest_ns = earlier(guest_ns, world->goes_on ? now_ns : ask_next(world));
     for (int32_t i = 0; i < world->plan->device_count; i++)
         event_ns = earlier(event_ns, device_wake_ns(world, &world->devices[i]));
     if (guest_ns < now_ns)
@@ -97,10 +156,10 @@ static void run_scheduled(struct world *world, int32_t number, int64_t target_ns
     struct node *const node = &world->nodes[number];
     const int64_t before_ns = *node->busy_ns, start_ns = policy->start_ns[number];
     const int64_t wake_ns = is_busy(node) || node->is_rung ? world->now_ns : node->due_ns;
-    policy->has_run[number] = wake_ns < target_ns && start_ns < policy->stop_ns[number];
-    if (policy->has_run[number]) {
+    if (wake_ns < target_ns && start_ns < policy->stop_ns[number]) {
+        node->has_run = true;
         node_run(world, node, start_ns, node_cut_ns(node, start_ns, policy->stop_ns[number]), target_ns);
-        policy->executed_ns[number] = node_worth_ns(node, *node->busy_ns) - node_worth_ns(node, before_ns);
+        node->executed_ns += node_worth_ns(node, *node->busy_ns) - node_worth_ns(node, before_ns);
     }
 }
 
@@ -117,17 +176,16 @@ static void run_free(struct world *world, struct node *node, int64_t target_ns)
 
 static void run_nodes(struct world *world, int64_t target_ns)
 {
-    const struct sz_policy_plan *const policy = world->plan->policy;
-    if (policy)
-        policy->decide(target_ns - world->plan->quantum_ns);
+    if (world->goes_on)
+        go_on(world);
+    else if (world->plan->policy)
+        decide(world, target_ns - world->plan->quantum_ns);
     for (int32_t i = 0; i < world->plan->node_count; i++) {
         if (!is_free(world, i))
             run_scheduled(world, i, target_ns);
         else
             run_free(world, &world->nodes[i], target_ns);
     }
-    if (policy)
-        policy->account(target_ns);
 }
 
 /* -- all --------------------------------------------------------------------------------------------------------- */
@@ -137,6 +195,7 @@ static bool run(struct world *world, bool *acting)
     if (!boundary(world, acting))
         return false;
     while (world->now_ns < world->plan->duration_ns && !world->is_out_of_memory) {
+        world->goes_on = world->plan->policy && goes_on(world);
         const int64_t target_ns = next_boundary(world);
         run_nodes(world, target_ns);
         if (world->is_endless)

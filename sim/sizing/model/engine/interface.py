@@ -6,7 +6,7 @@ import ctypes
 from ctypes import POINTER, Structure, c_int32, c_int64, c_uint8, c_uint32, c_uint64
 from typing import ClassVar
 
-VERSION = 5
+VERSION = 6
 NEVER = 2**63 - 1
 OVERFLOWS = {"block": 0, "drop_newest": 1, "drop_oldest": 2}
 SENSOR, SINK, ACCELERATOR, LINK = range(4)
@@ -15,7 +15,7 @@ Ints32 = POINTER(c_int32)
 Ints64 = POINTER(c_int64)
 Bytes = POINTER(c_uint8)
 Asked = ctypes.PYFUNCTYPE(c_int64, c_int64)
-Told = ctypes.PYFUNCTYPE(None, c_int64)
+Told = ctypes.PYFUNCTYPE(None, c_int32, c_int64, c_int64)
 
 
 class RingPlan(Structure):
@@ -95,11 +95,10 @@ class PolicyPlan(Structure):
 
     _fields_: ClassVar = [
         ("next_ns", Asked),
-        ("decide", Told),
+        ("decide", Asked),
         ("account", Told),
-        *((name, Ints64) for name in ("wake_ns", "start_ns", "stop_ns", "executed_ns")),
+        *((name, Ints64) for name in ("wake_ns", "start_ns", "stop_ns")),
         ("is_rung", Bytes),
-        ("has_run", Bytes),
     ]
 
 

@@ -71,6 +71,10 @@ struct node {
     bool is_awake, is_rung, is_busy;
     bool has_slept; /* and has not made a call since */
     bool owes_bell; /* one that it has not got to within its last quantum */
+    /* Since the last decision of the policy: */
+    bool was_ready; /* it had something to do then */
+    bool has_run;
+    int64_t executed_ns;
 };
 
 struct outlet {
@@ -130,6 +134,8 @@ struct world {
     struct node *running; /* NULL: devices act */
     int64_t last_bell_ns; /* what the running node does later, it rings for in a later quantum */
     int64_t now_ns;
+    int64_t decided_ns, lasts_ns; /* from when to when the last decision of the policy goes on */
+    bool goes_on;                 /* it does in this quantum */
     bool is_out_of_memory;
     bool is_endless; /* something goes on while no time passes */
     void **allocations;
