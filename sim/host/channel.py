@@ -306,11 +306,17 @@ class Channel:
             self._replaced_ns.pop(event.sequence, None)
 
     def _withdraw_passed(self, now_ns: int, trace: Trace) -> None:
-        """Withdraw what was not taken before a newer one was: a ring is first in, first out."""
+        """Withdraw what was not taken before a newer one was: a ring is first in, first out.
+
+        Where nothing is ever withdrawn it was taken, and its receipt gave way to a newer one before it was seen.
+        """
         passed = [message for sequence, message in self._live.items() if sequence < self._passed]
         for message in passed:
-            if message.taken_ns is None:
+            if message.taken_ns is None and self.record.overflow == "drop_oldest":
                 self._withdraw(now_ns, message, trace)
+            elif message.taken_ns is None and message.sequence in self._replaced_ns:
+                message.returned_ns = self._withdrawn_ns(message)
+                del self._live[message.sequence]
 
     def _withdraw(self, now_ns: int, message: MessageRecord, trace: Trace) -> None:
         trace.add(now_ns, "revoked", self.name, message.sequence)

@@ -140,11 +140,11 @@ def look_until_both_rest(channel: FreeChannel, rest: Barrier) -> None:
 class Pair:
     """Both ends in this process, for what must happen in an order."""
 
-    def __init__(self) -> None:
+    def __init__(self, overflow: str = "block") -> None:
         self.spec = TensorSpec("uint8", (16,))
-        self.channel = make(self.spec, "block")
+        self.channel = make(self.spec, overflow)
         memory, layout = self.channel.region.view, self.channel.layout
-        self.producer = Producer(memory, layout, overflow="block", clock=time.monotonic_ns)
+        self.producer = Producer(memory, layout, overflow=overflow, clock=time.monotonic_ns)  # type: ignore[arg-type]
         self.consumer = Consumer(memory, layout, spec=self.spec, clock=time.monotonic_ns)
         for _ in range(4):
             self.producer.poll_ready()
@@ -212,6 +212,26 @@ def test_a_producer_that_is_faster_than_the_host_is_not_at_fault(pair: Pair, mon
     put_index(pair, 102)
     with pytest.raises(ParticipantFailed, match="sequence 200 after 100"):
         pair.look()
+
+
+def test_a_refused_tensor_is_not_taken_for_one_that_went_by_unseen() -> None:
+    """Its number is missing, and the ring's index has no place for it."""
+    pair = Pair("drop_oldest")
+    for _ in range(DEPTH):
+        pair.send()
+    frames = [pair.consumer.take() for _ in range(DEPTH)]
+    pair.look()
+    assert pair.producer.send(pair.spec, bytes(16)) is None
+    assert pair.channel.moved, "so that it is told in time"
+    pair.look()
+    assert frames[0] is not None
+    pair.consumer.give_back(frames[0])
+    pair.send()
+    pair.look()
+    pair.channel.conclude()
+    record = pair.channel.record
+    assert [message.sequence for message in record.messages if message.dropped] == [DEPTH]
+    assert (len(record.messages), record.gaps, record.producer.dropped) == (DEPTH + 2, 1, 1)
 
 
 def test_receipts_without_end_are_not_kept(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
