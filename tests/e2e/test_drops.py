@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -62,7 +60,9 @@ def test_what_was_produced_is_delivered_dropped_or_under_way(overrun: list[Finis
 def test_some_were_dropped_as_their_consumer_had_claimed_all_slots(overrun: list[Finished]) -> None:
     """It holds one through its call, and has claimed another one that was in its future when the call began."""
     channels = overrun[0].figures["channels"]
-    refused = {name: channels[name]["messages"] - channels[name]["producer"]["pushed"] for name in ("taken", "looked_at")}
+    refused = {
+        name: channels[name]["messages"] - channels[name]["producer"]["pushed"] for name in ("taken", "looked_at")
+    }
     assert refused["taken"] == 0 and refused["looked_at"] >= 20, "which is a call's time"
 
 
