@@ -14,7 +14,7 @@ class Counters:
     ----------
     pushed: tensors published (producer), taken (consumer).
     popped: tensors that came back (producer), given back (consumer).
-    dropped: tensors that the consumer never got (producer only).
+    dropped: tensors that the consumer never got (producer only): withdrawn, or never published as there was no room.
     kicks: doorbells that this end had to ring.
     stalls: times that a blocking producer found no slot and had to wait.
     faults: lies of the other side.

@@ -10,6 +10,7 @@ from virtio_shm.tensor import TensorSpec
 MIN_DEPTH = 2
 MAX_DEPTH = 32768  # VIRTIO 1.2, 2.7: the largest queue size
 BLOCK_BYTES = 512  # one end's half of the header page
+REFUSED_OFFSET = 92  # in the driver's block: tensors that it dropped before they were published
 COUNTERS_OFFSET = 128  # of an end's counters in its block
 FRAME_BYTES = 128  # tensor frame header before every payload
 ALIGNMENT = 64  # of every part and every slot: a cache line, and more than any dtype needs

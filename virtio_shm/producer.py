@@ -24,7 +24,8 @@ class Producer(End):
     memory: the channel's region (mmap, memoryview, ...), zeroed before either end touched it for the first time.
     layout: the geometry, from the configuration.
     overflow: when no slot is free, `reserve` returns None and counts a stall ("block"), returns None and counts
-        a drop ("drop_newest"), or withdraws the oldest tensor that was not taken ("drop_oldest").
+        a drop ("drop_newest"), or withdraws the oldest tensor that was not claimed ("drop_oldest"); if the consumer
+        has claimed all of them, that is as with "drop_newest". Only "block" ever waits.
     clock: the producer's time in ns; read at each call.
     event_index: ring the doorbell only when the consumer sleeps, if it offers that.
     crc: put a CRC-32 into every frame.
@@ -79,8 +80,10 @@ class Producer(End):
 
         Returns
         -------
-        A writable view of `spec`'s dtype and shape, or None: no session yet, or no slot (see `overflow`). After a
-        None from a full blocking ring the consumer kicks when it returns a tensor: sleep until then.
+        A writable view of `spec`'s dtype and shape, or None: no session, or no slot (see `overflow`). After a None
+        from a full blocking ring the consumer kicks when it returns a tensor: sleep until then, and try again. A
+        None from a ring that drops is the end of this tensor: it is counted as dropped, its sequence number is used
+        up, and the next call is for the next tensor. Without a session nothing is counted.
 
         Raises
         ------

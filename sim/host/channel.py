@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from machines.errors import ParticipantFailed
 from machines.memory import SharedRegion
 from sim.host.ownership import Ownership
+from sim.host.refusals import Refusals
 from sim.host.trace import Trace
 from sim.report.record import ChannelRecord, MessageRecord, occupancy_steps
 from virtio_shm import Layout, RingError, Tap, TapEvent
@@ -81,6 +82,8 @@ class Channel:
         self._passed = -1
         self._unseen = 0
         self._missed = 0
+        self._refusals = Refusals(region.view, layout)
+        self._refused = 0
         self._surplus = 0
         self._ghosts: dict[int, MessageRecord] = {}
         """By number, tensors that came and went between two looks."""
@@ -159,6 +162,7 @@ class Channel:
             self.give_up()
             trace.add(now_ns, "impossible", self.name)
             raise ParticipantFailed(actor, f"claims on channel {self.name}: {claim}") from claim
+        self._follow_refusals(now_ns)
         if complaint:
             self.give_up()
             trace.add(now_ns, "spoiled", self.name)
@@ -179,6 +183,7 @@ class Channel:
     def _restarted(self, now_ns: int) -> None:
         """Note that one end has started again: what was under way is lost, and numbers may begin anew."""
         self._fresh = True
+        self._refuse(self._refusals.unrecorded, now_ns)
         self.record.lost += len(self._live)
         for message in self._live.values():
             message.dropped = message.taken_ns is None
@@ -194,6 +199,7 @@ class Channel:
         self._must(event.produced_ns <= now_ns, f"a tensor of {event.produced_ns} ns at {now_ns} ns")
         if self._may_begin_anew and event.sequence < self._next_sequence:
             self._next_sequence = event.sequence
+            self._refusals.begin()
         self._may_begin_anew = False
         missed = event.sequence - self._next_sequence
         self._must(
@@ -229,26 +235,51 @@ class Channel:
     def _begin_session(self) -> None:
         """Note the first tensor of a session.
 
-        What the producer counts as dropped is not what we do: for it all is that was in flight when the last session
+        What the producer counts as withdrawn is not what we do: for it all is that was in flight when the last session
         ended, also what its consumer had taken; and a producer that has started again has forgotten its count.
         """
         self._fresh = False
         self.record.sessions += 1
         if self.record.sessions > 1:
-            self._surplus = self._tap.counters()[0].dropped - self.record.dropped
+            self._surplus = 0
+            self._surplus = self._withdrawn_unseen()
+
+    def _withdrawn_unseen(self) -> int:
+        """Return how many tensors the producer counts as dropped after they were published, beyond those recorded."""
+        counted = self._tap.counters()[0].dropped - self._refusals.count
+        return counted - self._surplus - (self.record.dropped - self._refused)
 
     def _miss(self, count: int, at_ns: int) -> None:
         """Note tensors that came and went between two looks, or that a full ring refused."""
-        for _ in range(count):
-            refused = not self._unseen
-            self._unseen -= not refused
-            message = MessageRecord(self._next_sequence, at_ns, returned_ns=at_ns, dropped=refused)
-            self.record.messages.append(message)
-            if not refused:
-                self._ghosts[message.sequence] = message
-            self._next_sequence += 1
-        self._missed += count
-        self.record.gaps += count
+        unseen = min(count, self._unseen)
+        self._unseen -= unseen
+        for _ in range(unseen):
+            ghost = self._skip(at_ns, dropped=False)
+            self._ghosts[ghost.sequence] = ghost
+        self._refuse(count - unseen, at_ns)
+
+    def _refuse(self, count: int, at_ns: int) -> None:
+        """Note tensors that a full ring refused, the last one at a time or before it."""
+        since_ns = self.record.messages[-1].produced_ns if self.record.messages else 0
+        for t_ns in self._refusals.record(min(count, MOST_MISSED - self._missed), since_ns, at_ns):
+            self._skip(t_ns, dropped=True)
+            self._refused += 1
+
+    def _skip(self, t_ns: int, dropped: bool) -> MessageRecord:
+        """Note a tensor of which there is but a number."""
+        message = MessageRecord(self._next_sequence, t_ns, returned_ns=t_ns, dropped=dropped)
+        self.record.messages.append(message)
+        self._next_sequence += 1
+        self._missed += 1
+        self.record.gaps += 1
+        return message
+
+    def _follow_refusals(self, now_ns: int) -> None:
+        """Note how many its producer counts; of one that has started again no number will tell of the last ones."""
+        if self._refusals.begins_anew:
+            self._refuse(self._refusals.unrecorded, now_ns)
+            self._refusals.begin()
+        self._refusals.look(now_ns)
 
     def _moved(self, now_ns: int, event: TapEvent, trace: Trace) -> None:
         """Note that a tensor was taken, given back or withdrawn."""
@@ -275,11 +306,17 @@ class Channel:
             self._replaced_ns.pop(event.sequence, None)
 
     def _withdraw_passed(self, now_ns: int, trace: Trace) -> None:
-        """Withdraw what was not taken before a newer one was: a ring is first in, first out."""
+        """Withdraw what was not taken before a newer one was: a ring is first in, first out.
+
+        Where nothing is ever withdrawn it was taken, and its receipt gave way to a newer one before it was seen.
+        """
         passed = [message for sequence, message in self._live.items() if sequence < self._passed]
         for message in passed:
-            if message.taken_ns is None:
+            if message.taken_ns is None and self.record.overflow == "drop_oldest":
                 self._withdraw(now_ns, message, trace)
+            elif message.taken_ns is None and message.sequence in self._replaced_ns:
+                message.returned_ns = self._withdrawn_ns(message)
+                del self._live[message.sequence]
 
     def _withdraw(self, now_ns: int, message: MessageRecord, trace: Trace) -> None:
         trace.add(now_ns, "revoked", self.name, message.sequence)
@@ -292,8 +329,8 @@ class Channel:
         if replaced_ns is not None:
             return replaced_ns
         messages = self.record.messages
-        replacing = min(len(messages) - 1, messages.index(message) + self.layout.depth)
-        return messages[replacing].produced_ns
+        later = [each for each in messages[messages.index(message) :] if not each.refused]
+        return later[min(len(later) - 1, self.layout.depth)].produced_ns
 
     @staticmethod
     def _must(holds: bool, claim: str) -> None:
@@ -314,12 +351,9 @@ class Channel:
         for counters, end in zip(self._tap.counters(), (self.record.producer, self.record.consumer), strict=True):
             for name in ("pushed", "popped", "dropped", "kicks", "stalls", "high_water", "occupancy_ns"):
                 setattr(end, name, getattr(counters, name))
-        unseen = self.record.producer.dropped - self._surplus - self.record.dropped
-        dropped = max(0, min(unseen, MOST_MISSED - self._missed))
         if self.record.overflow == "drop_oldest":
             waiting = (message for message in self._live.values() if message.taken_ns is None)
             ghosts = (message for number, message in self._ghosts.items() if number not in self._taken_ghosts)
-            for message in [*ghosts, *waiting][:dropped]:
+            for message in [*ghosts, *waiting][: max(0, self._withdrawn_unseen())]:
                 message.dropped = True
-        else:
-            self._miss(dropped, self.record.messages[-1].produced_ns if self.record.messages else 0)
+        self._refuse(self._refusals.unrecorded, self._refusals.looked_ns)

@@ -217,6 +217,11 @@ class MessageRecord:
     """Never taken: refused by a full ring (then it held no slot: `returned_ns` is `produced_ns`) or revoked."""
 
     @property
+    def refused(self) -> bool:
+        """Whether a full ring refused it, so that only its number is known, and about when that was."""
+        return self.dropped and self.returned_ns == self.produced_ns and self.origin_ns is None
+
+    @property
     def latency_ns(self) -> int | None:
         """From published to taken; None if never taken."""
         return None if self.taken_ns is None else self.taken_ns - self.produced_ns

@@ -52,5 +52,5 @@ def test_what_is_refused_after_a_producer_restarted_counts() -> None:
     wired.channel.conclude()
     figures = wired.channel.record
     assert wired.producer.counters.dropped == 2
-    assert figures.lost == DEPTH and figures.gaps == 2
-    assert figures.dropped == DEPTH + 2, "the last three of the first life left no number behind in the second"
+    assert figures.lost == DEPTH and figures.gaps == 3 + 2
+    assert figures.dropped == DEPTH + 3 + 2, "the last three of the first life left no number behind in the second"

@@ -9,7 +9,7 @@ import pytest
 from firmware_rig import BROKEN, SERVICES, Rig, Wire
 
 from machines.errors import ParticipantFailed
-from virtio_shm import RingError, TensorSpec
+from virtio_shm import Consumer, RingError, TensorSpec
 
 BOARDS = (
     "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547", "nrf52840", "stm32f746",
@@ -83,6 +83,24 @@ def test_an_output_feeds_several_channels(tmp_path: Path) -> None:
         got = exchange(rig, 3)
         also = rig.receive("also")
         assert [int(tensor[0]) for tensor in got] == [int(tensor[0]) for tensor in also] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("overflow", ["drop_newest", "drop_oldest"])
+def test_a_tensor_that_one_of_several_channels_drops_counts_once(overflow: str, tmp_path: Path) -> None:
+    """However often the service asks for its memory before it sends it; alone, a channel drops one at each question."""
+    wires = {**ECHO, "also": Wire("result", True, BYTES, overflow, depth=2)}
+    with Rig("mps2-an386", BROKEN / "asks_twice.c", wires, tmp_path) as rig:
+        assert len(exchange(rig, 2)) == 2
+        also = rig.ends["also"]
+        assert isinstance(also, Consumer)
+        held = [also.take(), also.take()]
+        assert len(exchange(rig, 4)) == 4, "which finds no room in the other channel"
+        for frame in held:
+            assert frame is not None
+            also.give_back(frame)
+        assert len(exchange(rig, 1)) == 1
+        frame = also.take()
+        assert frame is not None and frame.sequence == 2 + 4
 
 
 def test_an_open_output_is_no_fault(tmp_path: Path) -> None:

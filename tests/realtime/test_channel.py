@@ -17,7 +17,7 @@ from sim.host.realtime.channel import FreeChannel
 from sim.host.trace import Trace
 from sim.report.record import ChannelRecord
 from virtio_shm import Consumer, Layout, Producer, TapEvent, TensorSpec
-from virtio_shm.layout import RECEIPT_BYTES
+from virtio_shm.layout import RECEIPT_BYTES, REFUSED_OFFSET
 
 FORK = multiprocessing.get_context("fork")
 DEPTH = 4
@@ -37,8 +37,17 @@ def make(spec: TensorSpec, overflow: str) -> FreeChannel:
     return channel
 
 
+def refused(channel: FreeChannel) -> int:
+    """Return how many tensors the producer dropped before they were published, as it says."""
+    at = channel.layout.driver + REFUSED_OFFSET
+    return int.from_bytes(channel.region.view[at : at + 4], "little")
+
+
 def produce(channel: FreeChannel, spec: TensorSpec, overflow: str, count: int, rest: Barrier) -> None:
-    """Send tensors of which each element is the number of the tensor; wait after each part of them."""
+    """Send tensors of which each element is the number of the tensor; wait after each part of them.
+
+    Where all slots are claimed for a moment, `drop_oldest` drops the new one: its number is used up.
+    """
     producer = Producer(channel.region.view, channel.layout, overflow=overflow, clock=time.monotonic_ns)  # type: ignore[arg-type]
     sent = 0
     while sent < count:
@@ -47,7 +56,7 @@ def produce(channel: FreeChannel, spec: TensorSpec, overflow: str, count: int, r
         if slot is None:
             time.sleep(0)
             continue
-        slot[...] = sent
+        slot[...] = sent + refused(channel)
         producer.commit()
         sent += 1
         if not sent % (count // PARTS):
@@ -102,7 +111,8 @@ def test_no_torn_tensor_is_ever_shown(elements: int, count: int, overflow: str) 
     try:
         for part in range(1, PARTS + 1):
             look_until_both_rest(channel, rest)
-            assert seen[-1] == part * count // PARTS - 1, "the newest tensor lies in the ring, whole"
+            newest = part * count // PARTS - 1 + refused(channel)
+            assert seen[-1] == newest, "the newest tensor lies in the ring, whole"
             rest.wait(LONGEST_S)
     finally:
         for end in ends:
@@ -111,8 +121,9 @@ def test_no_torn_tensor_is_ever_shown(elements: int, count: int, overflow: str) 
     channel.conclude()
     assert not wrong
     assert seen == sorted(set(seen))
-    assert [message.sequence for message in channel.record.messages] == list(range(count))
+    assert [message.sequence for message in channel.record.messages] == list(range(count + refused(channel)))
     assert channel.record.producer.pushed == count
+    assert channel.record.dropped == channel.record.producer.dropped
     assert overflow == "drop_oldest" or channel.record.dropped == 0, "what the host missed was not dropped"
 
 
@@ -129,11 +140,11 @@ def look_until_both_rest(channel: FreeChannel, rest: Barrier) -> None:
 class Pair:
     """Both ends in this process, for what must happen in an order."""
 
-    def __init__(self) -> None:
+    def __init__(self, overflow: str = "block") -> None:
         self.spec = TensorSpec("uint8", (16,))
-        self.channel = make(self.spec, "block")
+        self.channel = make(self.spec, overflow)
         memory, layout = self.channel.region.view, self.channel.layout
-        self.producer = Producer(memory, layout, overflow="block", clock=time.monotonic_ns)
+        self.producer = Producer(memory, layout, overflow=overflow, clock=time.monotonic_ns)  # type: ignore[arg-type]
         self.consumer = Consumer(memory, layout, spec=self.spec, clock=time.monotonic_ns)
         for _ in range(4):
             self.producer.poll_ready()
@@ -201,6 +212,26 @@ def test_a_producer_that_is_faster_than_the_host_is_not_at_fault(pair: Pair, mon
     put_index(pair, 102)
     with pytest.raises(ParticipantFailed, match="sequence 200 after 100"):
         pair.look()
+
+
+def test_a_refused_tensor_is_not_taken_for_one_that_went_by_unseen() -> None:
+    """Its number is missing, and the ring's index has no place for it."""
+    pair = Pair("drop_oldest")
+    for _ in range(DEPTH):
+        pair.send()
+    frames = [pair.consumer.take() for _ in range(DEPTH)]
+    pair.look()
+    assert pair.producer.send(pair.spec, bytes(16)) is None
+    assert pair.channel.moved, "so that it is told in time"
+    pair.look()
+    assert frames[0] is not None
+    pair.consumer.give_back(frames[0])
+    pair.send()
+    pair.look()
+    pair.channel.conclude()
+    record = pair.channel.record
+    assert [message.sequence for message in record.messages if message.dropped] == [DEPTH]
+    assert (len(record.messages), record.gaps, record.producer.dropped) == (DEPTH + 2, 1, 1)
 
 
 def test_receipts_without_end_are_not_kept(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from sim.sizing.model.outcome import Outcome, RingOutcome, Times
 from sim.sizing.plan import Link
 
 from .reference import World
+from .rings import Tensor
 
 RANKS = {"p50_ns": 50, "p95_ns": 95, "p99_ns": 99, "p99_9_ns": P99_9}
 
@@ -66,18 +67,33 @@ def _records(outcome: Outcome, world: World) -> Iterator[str]:
         if world.plan.rings[name].source == world.plan.rings[name].target:
             continue  # what comes and goes within a quantum
         record = world.channels[name].record
-        unseen = sum(tensor.unseen for tensor in world.journals[name].tensors)
-        yield from _unlike(f"{name} record published", ring.offered - unseen, record.published)
+        tensors = world.journals[name].tensors
+        yield from _unlike(f"{name} record published", ring.offered, record.published)
         yield from _unlike(f"{name} record delivered", ring.delivered, len(record.latencies_ns))
-        yield from _unlike(f"{name} record dropped", ring.dropped - unseen, record.dropped)
+        yield from _unlike(f"{name} record dropped", ring.dropped, record.dropped)
+        yield from _refusals(name, record, tensors, world.plan.quantum_ns)
         yield from _times(f"{name} record latency", ring.latency, record.latencies_ns)
         yield from _times(f"{name} record age", ring.age, record.ages_ns)
-        at_start = any(tensor.returned_ns == 0 for tensor in world.journals[name].tensors)  # in a receipt 0 is: not yet
-        unseen_withdrawn = record.overflow == "drop_oldest" and record.gaps  # of these the host does not know when
+        at_start = any(tensor.returned_ns == 0 for tensor in tensors)  # in a receipt 0 is: not yet
+        unseen = record.gaps - sum(tensor.refused for tensor in tensors)
+        unseen_withdrawn = record.overflow == "drop_oldest" and unseen  # of these the host does not know when
         if not unseen_withdrawn and not at_start:
             yield from _unlike(f"{name} record max", ring.occupancy_max, record.occupancy_max)
             mean = record.occupancy_mean(world.plan.duration_ns)
             yield from _unlike(f"{name} record mean", _mean(ring), mean)
+
+
+def _refusals(name: str, record: ChannelRecord, tensors: Sequence[Tensor], quantum_ns: int) -> Iterator[str]:
+    """Of what was refused the host knows when, to the quantum, and which; unless others went by unseen beside it."""
+    real = [tensor.produced_ns for tensor in tensors if tensor.refused]
+    seen = [message.produced_ns for message in record.messages if message.refused]
+    if len(real) != record.gaps:
+        return
+    numbers = [number for number, tensor in enumerate(tensors) if tensor.refused]
+    yield from _unlike(f"{name} refused", numbers, [message.sequence for message in record.messages if message.refused])
+    for real_ns, seen_ns in zip(real, seen, strict=True):
+        if not 0 <= seen_ns - real_ns < quantum_ns:
+            yield f"{name}: refused at {real_ns} ns, recorded at {seen_ns} ns"
 
 
 def _mean(ring: RingOutcome) -> float:

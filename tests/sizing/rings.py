@@ -14,7 +14,6 @@ class Tensor:
 
     Attributes:
         refused: the ring was full and did not take it.
-        unseen: of one that was refused: its producer did not count it, so that no one else can know of it.
         withdrawn_ns: when it made room for a newer one.
     """
 
@@ -25,7 +24,6 @@ class Tensor:
     returned_ns: int | None = None
     withdrawn_ns: int | None = None
     refused: bool = False
-    unseen: bool = False
 
     @property
     def freed_ns(self) -> int | None:
@@ -105,8 +103,7 @@ class NotedProducer(Producer):
         view = super().reserve(spec)
         if view is None:
             if self.overflow != "block":
-                unseen = self.overflow == "drop_oldest"
-                self.journal.tensors.append(Tensor(self._clock(), refused=True, unseen=unseen))
+                self.journal.tensors.append(Tensor(self._clock(), refused=True))
             return None
         self._slot = next(slot for slot, each in enumerate(self._views) if each is view)
         if self.counters.dropped > dropped:  # its slot is the one that the next tensor gets

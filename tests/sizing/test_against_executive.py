@@ -61,8 +61,8 @@ def test_many_random_plans() -> None:
             seen[f"{who} waits"] += world.producers[name].counters.stalls
             seen["opens late"] += ring.open_ns > 0
             for tensor in journal.tensors:
-                seen["refused"] += tensor.refused and not tensor.unseen
-                seen["refused as all are claimed"] += tensor.unseen
+                seen["refused"] += tensor.refused
+                seen["refused as all are claimed"] += tensor.refused and ring.overflow == "drop_oldest"
                 seen["withdrawn"] += tensor.withdrawn_ns is not None
         seen["paths"] += len(world.plan.paths)
     for what in (

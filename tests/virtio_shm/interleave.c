@@ -32,7 +32,7 @@ static struct vshm_layout layout;
 static struct vshm_tensor tensor = {
     .dtype = VSHM_UINT8, .rank = 1, .dimensions = {PAYLOAD}, .scale = 1.0, .payload_bytes = PAYLOAD};
 static unsigned overflow;
-static uint64_t now, given_up, taken;
+static uint64_t now, given_up, taken, all_given_up[3];
 
 static void fail(const char *format, ...)
 {
@@ -95,17 +95,19 @@ static void produce(void)
 {
     uint64_t attempt = 0;
     while (attempt < TENSORS) {
-        const int slot = vshm_driver_reserve(driver, ++now);
+        const int is_open = vshm_driver_poll(driver, ++now);
+        const int slot = is_open > 0 ? vshm_driver_reserve(driver, ++now) : is_open;
         ring(1, vshm_driver_announce(driver));
         if (slot < 0)
             fail("the driver calls the device a liar: kind %d", -slot);
+        if (slot == 0 && is_open && overflow != VSHM_BLOCK) { /* this tensor is dropped; the next one may have room */
+            attempt++, given_up++;
+            change();
+            continue;
+        }
         if (slot == 0) {
-            if (overflow == VSHM_DROP_NEWEST)
-                attempt++, given_up++;
-            else if (!sleep_until_rung())
+            if (!sleep_until_rung())
                 break;
-            if (overflow == VSHM_DROP_NEWEST)
-                change(); /* or it would throw everything away before there is a session */
             continue;
         }
         if (dice(16) == 0) {
@@ -205,9 +207,16 @@ static void settle_accounts(void)
     if (revoked != before)
         fail("a buffer did not come back: others were withdrawn");
     const uint64_t pushed = counters->pushed - layout.depth;
-    const uint64_t withdrawn = overflow == VSHM_DROP_OLDEST ? counters->dropped : 0;
-    if (overflow == VSHM_DROP_NEWEST && pushed + given_up != TENSORS)
+    const uint64_t withdrawn = counters->dropped - given_up;
+    uint32_t refused; /* at 92 in the driver's block: docs/ring.md */
+    memcpy(&refused, region + 92, sizeof refused);
+    if (pushed + given_up != TENSORS)
         fail("%llu published and %llu given up", (unsigned long long)pushed, (unsigned long long)given_up);
+    if (refused != given_up || (withdrawn && overflow != VSHM_DROP_OLDEST))
+        fail("%u counted as refused, %llu were", refused, (unsigned long long)given_up);
+    if (overflow != VSHM_BLOCK && counters->stalls)
+        fail("a producer that drops has waited %llu times", (unsigned long long)counters->stalls);
+    all_given_up[overflow] += given_up;
     if (pushed != taken + withdrawn)
         fail("%llu published, %llu taken, %llu withdrawn", (unsigned long long)pushed, (unsigned long long)taken,
              (unsigned long long)withdrawn);
@@ -255,6 +264,7 @@ int main(int count, char **arguments)
         return 1;
     for (seed = first + 1; seed <= first + seeds; seed++)
         run();
-    printf("%llu seeds\n", (unsigned long long)seeds);
+    printf("%llu seeds, refused %llu %llu %llu\n", (unsigned long long)seeds, (unsigned long long)all_given_up[0],
+           (unsigned long long)all_given_up[1], (unsigned long long)all_given_up[2]);
     return 0;
 }

@@ -135,7 +135,7 @@ def test_drop_newest_leaves_a_gap() -> None:
     take(consumer, 4)
 
 
-def test_drop_oldest_never_refuses() -> None:
+def test_drop_oldest_drops_what_was_not_taken() -> None:
     producer, consumer, _, _ = pair(depth=4, overflow="drop_oldest")
     for number in range(3):
         send(producer, number)
@@ -154,9 +154,11 @@ def test_drop_oldest_while_everything_is_held() -> None:
     producer, consumer, _, _ = pair(depth=2, overflow="drop_oldest")
     send(producer, 0), send(producer, 1)
     frames = [take(consumer, 0), take(consumer, 1)]
-    assert send(producer, 2) is None, "nothing is left that could be withdrawn"
-    assert consumer.give_back(frames[0]) is True
-    assert send(producer, 2) is not None
+    assert [send(producer, number) for number in (2, 3)] == [None, None], "nothing is left that could be withdrawn"
+    assert (producer.counters.dropped, producer.counters.stalls) == (2, 0), "they are dropped themselves"
+    assert consumer.give_back(frames[0]) is False, "nobody waits for it"
+    send(producer, 4)
+    take(consumer, 4)
 
 
 @pytest.mark.parametrize("overflow", ["block", "drop_newest", "drop_oldest"])

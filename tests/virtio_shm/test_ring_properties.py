@@ -51,6 +51,7 @@ class ProducerMeetsModel(RuleBasedStateMachine):
         self.claimed: int | None = None
         self.limbo: set[int] = set()  # claimed, then passed by a revocation
         self.sequence = 0
+        self.refused = 0
         self.stamps: dict[int, tuple[int, int, int]] = {}
         self.dropped = 0
         self.session_dropped = 0
@@ -76,12 +77,11 @@ class ProducerMeetsModel(RuleBasedStateMachine):
             assert array is not None
         elif self.overflow == "block":
             assert array is None
-        elif self.overflow == "drop_newest":
+        elif self.overflow == "drop_newest" or not self.waiting:
             assert array is None
             self.sequence += 1
             self.dropped += 1
-        elif not self.waiting:
-            assert array is None
+            self.refused += 1
         else:
             self.revoke_until_free(array)
         self.reserved = array is not None
@@ -180,7 +180,11 @@ class ProducerMeetsModel(RuleBasedStateMachine):
         if self.device.features & REVOKE:
             first = max(first, memory.get("I", 64))
         assert (memory.avail_index() - first) % 65536 == waiting
-        assert self.producer.counters.occupancy <= self.depth
+        counters = self.producer.counters
+        assert counters.occupancy <= self.depth
+        assert memory.get("I", 92) == self.refused, "what was dropped before it was published"
+        assert counters.pushed + self.refused == counters.popped + counters.dropped + counters.occupancy
+        assert self.overflow == "block" or not counters.stalls, "who drops never waits"
         ids = [memory.avail_entry(first + i) for i in range(waiting)]
         busy = ids + list(self.device.held) + ([self.device.claimed[1]] if self.device.claimed else [])
         assert len(set(busy)) == len(busy), "a buffer that the device may read is in use twice"

@@ -56,6 +56,8 @@ int vshm_driver_init(struct vshm_driver *driver, void *region, const struct vshm
                      (config->overflow == VSHM_DROP_OLDEST ? VSHM_F_REVOKE : 0);
     driver->sequence = 0;
     driver->in_flight = 0;
+    driver->refused = 0;
+    vshm_store32(&driver->end.own->refused, 0);
     vshm_driver_restart(driver, now);
     return 1;
 }
@@ -175,20 +177,20 @@ static void stop_listening(struct vshm_driver *driver)
         vshm_store16(&end->available->flags, VSHM_AVAIL_F_NO_INTERRUPT);
 }
 
-/* No slot is free: do what the overflow policy says. 1 if one is free now. */
-static int overflow(struct vshm_driver *driver, uint64_t now)
+/* The tensor that a slot was asked for is dropped: the consumer sees a gap, whoever watches sees the count. */
+static void refuse(struct vshm_driver *driver, uint64_t now)
 {
-    if (driver->config.overflow == VSHM_DROP_NEWEST) {
-        driver->end.counters.dropped++;
-        driver->sequence++; /* the consumer sees the gap */
-        vshm_counters_show(driver->end.own, &driver->end.counters);
-        return 0;
-    }
-    if (driver->config.overflow == VSHM_DROP_OLDEST) {
-        int revoked = vshm_revoke_oldest(driver, now);
-        if (revoked)
-            return revoked;
-    }
+    struct vshm_end *end = &driver->end;
+    end->counters.dropped++;
+    driver->sequence++;
+    vshm_store32(&end->own->refused, ++driver->refused);
+    vshm_counters_advance(&end->counters, now); /* until_ns tells when */
+    vshm_counters_show(end->own, &end->counters);
+}
+
+/* No slot is free and the producer waits: be rung for the next that comes back. 1 if one has come meanwhile. */
+static int wait_for_room(struct vshm_driver *driver, uint64_t now)
+{
     while (listen(driver)) {
         int sound = reap(driver, now);
         if (sound <= 0)
@@ -201,6 +203,22 @@ static int overflow(struct vshm_driver *driver, uint64_t now)
         vshm_counters_show(driver->end.own, &driver->end.counters);
     }
     driver->stalled = 1;
+    return 0;
+}
+
+/* No slot is free: do what the overflow policy says. 1 if one is free now. Only VSHM_BLOCK ever waits. */
+static int overflow(struct vshm_driver *driver, uint64_t now)
+{
+    if (driver->config.overflow == VSHM_BLOCK)
+        return wait_for_room(driver, now);
+    if (driver->config.overflow == VSHM_DROP_OLDEST) {
+        int revoked = vshm_revoke_oldest(driver, now);
+        if (revoked)
+            return revoked;
+        if (!vshm_end_in_session(&driver->end))
+            return 0; /* nobody to drop it for */
+    }
+    refuse(driver, now);
     return 0;
 }
 

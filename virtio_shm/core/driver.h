@@ -21,6 +21,7 @@ struct vshm_driver {
     uint32_t claimed;   /* the device's claim as last read */
     uint32_t skips;     /* entries read of the device's skip log */
     uint32_t limbo;     /* descriptors in VSHM_LIMBO */
+    uint32_t refused;   /* tensors that came when no slot could be had, dropped themselves */
     uint32_t free_count;
     uint32_t reserved;  /* descriptor id or VSHM_NONE */
     uint32_t in_flight; /* VSHM_AVAILABLE and VSHM_LIMBO */

@@ -72,7 +72,7 @@ int vshm_revoke_oldest(struct vshm_driver *driver, uint64_t now)
             return 1;
         const uint32_t position = vshm_later(driver->revoked, driver->claimed);
         if (position == driver->published)
-            return 0; /* the device has claimed everything */
+            return 0; /* the device has claimed everything: the new tensor itself is the one to drop */
         driver->revoked = position + 1;
         vshm_store32(&end->own->position, driver->revoked);
         vshm_full_fence();

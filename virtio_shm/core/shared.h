@@ -48,7 +48,8 @@ struct vshm_block {
     uint32_t skip_count;
     uint32_t skipped[VSHM_SKIP_LOG];
     uint32_t receipt_count;
-    uint32_t reserved1[9];
+    uint32_t refused; /* driver only: tensors that it dropped before they were published, of counters.dropped */
+    uint32_t reserved1[8];
     struct vshm_counters counters;
     uint32_t reserved2[74];
 };

@@ -121,7 +121,15 @@ struct vshm_frame {
     uint64_t origin_ns;
 };
 
-enum vshm_overflow { VSHM_BLOCK, VSHM_DROP_NEWEST, VSHM_DROP_OLDEST };
+/*
+ * What a driver does when no slot is free. Only the first ever waits; with the others vshm_driver_reserve returns 0 for a
+ * tensor that is dropped, and the next call is for the next tensor.
+ */
+enum vshm_overflow {
+    VSHM_BLOCK,       /* returns 0: the device will kick; the same tensor is tried again */
+    VSHM_DROP_NEWEST, /* the new tensor is dropped */
+    VSHM_DROP_OLDEST  /* the oldest that the device has not claimed is; if it has claimed all, the new one is */
+};
 
 struct vshm_driver;
 struct vshm_device;
@@ -146,7 +154,7 @@ VSHM_API int vshm_driver_init(struct vshm_driver *driver, void *region, const st
                               uint64_t now);
 VSHM_API void vshm_driver_restart(struct vshm_driver *driver, uint64_t now);
 VSHM_API int vshm_driver_poll(struct vshm_driver *driver, uint64_t now);
-VSHM_API int vshm_driver_reserve(struct vshm_driver *driver, uint64_t now); /* slot number + 1 */
+VSHM_API int vshm_driver_reserve(struct vshm_driver *driver, uint64_t now); /* slot number + 1; 0: see overflow */
 VSHM_API int vshm_driver_commit(struct vshm_driver *driver, const struct vshm_tensor *tensor,
                                 uint64_t origin_sequence, uint64_t origin_ns, int has_origin, uint64_t now);
 VSHM_API int vshm_driver_send(struct vshm_driver *driver, const struct vshm_tensor *tensor, const void *payload,

@@ -173,7 +173,8 @@ class Output(ChannelEnd):
             origin: the input that it was made from, whose origin it inherits.
 
         Returns:
-            False: the channel is full and blocks; try again when it is rung. True: sent, or dropped by the policy.
+            False: the channel is full and blocks; try again when it is rung. True: sent, or dropped and counted by the
+            ring, as its policy is to drop; who drops never waits.
 
         Raises:
             RingError: the consumer broke the ring.

@@ -22,7 +22,7 @@ void outputs_poll(void)
         }
 }
 
-/* Get a slot of one channel, if need be after waiting, unless its policy is to drop. */
+/* Get a slot of one channel: if need be after waiting where it blocks, else the tensor may be dropped by the ring. */
 static void reserve(struct output_channel *channel)
 {
     for (;;) {
@@ -32,22 +32,32 @@ static void reserve(struct output_channel *channel)
         if (slot > 0)
             channel->slot = channel->region + channel->layout.slots +
                             (uint32_t)(slot - 1) * channel->layout.slot_bytes + VSHM_FRAME_BYTES;
-        if (slot || channel->overflow != VSHM_BLOCK)
+        channel->is_refused = !slot && channel->overflow != VSHM_BLOCK;
+        if (slot || channel->is_refused)
             return;
         doorbell_sleep(count, 0);
         control.heartbeat++;
     }
 }
 
+/* The next tensor is another one. Until then a ring that has dropped this one must not be asked, and count, once more. */
+static void forget_refusals(struct output *port)
+{
+    for (struct output_channel *channel = port->channels; channel; channel = channel->next)
+        channel->is_refused = false;
+}
+
 void *output_reserve(struct output *port)
 {
     unsigned char *slot = NULL;
     for (struct output_channel *channel = port->channels; channel; channel = channel->next) {
-        if (!channel->slot)
+        if (!channel->slot && !channel->is_refused)
             reserve(channel);
         if (channel->slot)
             slot = channel->slot;
     }
+    if (!slot)
+        forget_refusals(port);
     return slot && port->copy ? port->copy : slot;
 }
 
@@ -66,6 +76,7 @@ bool output_commit(struct output *port)
             doorbell_ring(channel->vector);
         sent = true;
     }
+    forget_refusals(port);
     return sent;
 }
 

@@ -50,9 +50,10 @@ struct output;
 const struct tensor *input_newest(struct input *port);
 
 /*
- * Where an output's tensor is to be written, or NULL: nothing is connected, or the channel drops what does not fit. On a
- * channel that blocks it waits for a slot. With one channel this is the slot itself; with several it is memory of the
- * firmware, which output_commit copies. Calling it again before output_commit gives the same memory.
+ * Where an output's tensor is to be written, or NULL: nothing is connected, or the tensor is dropped and counted, as its
+ * channel is full and does not block (docs/ring.md). On a channel that blocks it waits for a slot. With one channel this
+ * is the slot itself; with several it is memory of the firmware, which output_commit copies. Calling it again before
+ * output_commit gives the same memory; after NULL it asks for another tensor.
  */
 void *output_reserve(struct output *port);
 
@@ -131,6 +132,7 @@ struct output_channel {
     unsigned char *region;
     uint32_t vector;
     uint32_t overflow;
+    bool is_refused; /* dropped the tensor that other channels have a slot for */
     struct vshm_layout layout;
 };
 

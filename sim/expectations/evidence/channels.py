@@ -68,7 +68,8 @@ def _drop(name: str, channel: ChannelRecord, expression: Expression) -> Evidence
     message = drops[number]
     t_ns = message.produced_ns if message.returned_ns is None else message.returned_ns
     said = f"drop {number + 1} of {len(drops)}: tensor {message.sequence}{_sample(message)} at {_at(t_ns)}"
-    return Evidence(said, t_ns, ("revoked",) if channel.overflow == "drop_oldest" else (), told(name, message.sequence))
+    was_revoked = channel.overflow == "drop_oldest" and not message.refused
+    return Evidence(said, t_ns, ("revoked",) if was_revoked else (), told(name, message.sequence))
 
 
 def _surplus(name: str, channel: ChannelRecord, expression: Expression) -> Evidence | None:

@@ -79,6 +79,7 @@ class FreeChannel(Channel):
             self._index(),
             *_U32.unpack_from(view, layout.device + _RECEIPT_COUNT_OFFSET),
             *_U32.unpack_from(view, layout.driver + _EPOCH_OFFSET),
+            self._refusals.count,
         )
         self._seen, before = seen, self._seen
         return seen != before
@@ -155,13 +156,14 @@ class FreeChannel(Channel):
         """Hold it against nobody that tensors went by between two looks, as far as the ring's index says so too.
 
         A slot may be filled again while it is read. Then a later tensor is seen in the old one's place, before the tap
-        has told of those in between. Without `drop_newest` a tensor's number is its place in the ring, so the index
-        shows whether there were that many; it has 16 bits, and what is a multiple of these it cannot show.
+        has told of those in between. Without `drop_newest` a tensor's number is its place in the ring and how many its
+        producer had refused, so the index and that count show whether there were that many; the index has 16 bits, and
+        what is a multiple of these it cannot show.
         """
         repaid = min(self._ahead, self._unseen)
         self._ahead -= repaid
         self._unseen -= repaid
-        early = max(0, missed - self._unseen)
+        early = max(0, missed - self._unseen - self._refusals.more)
         untold = (self._index() - self._told) & 0xFFFF
         if self.record.overflow != "drop_newest" and self._ahead + (early & 0xFFFF) <= untold + 1:
             self._ahead += early & 0xFFFF  # one more than the index: a header is written before it

@@ -197,7 +197,7 @@ def add_sent(calls: Sequence[Call], ring: str, channel: ChannelRecord, rung: Seq
 
 def refused(message: MessageRecord) -> bool:
     """Tell whether a tensor is one that a full ring refused, of which only the number is known."""
-    return message.dropped and message.returned_ns == message.produced_ns and message.origin_ns is None
+    return message.refused
 
 
 def refused_between(calls: Sequence[Call], ring: str, channel: ChannelRecord) -> list[Call]:

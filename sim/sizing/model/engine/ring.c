@@ -70,7 +70,7 @@ static bool revoke(struct ring *ring)
     return true;
 }
 
-/* virtio_shm/core/driver.c, overflow: be rung when the next slot comes back. */
+/* virtio_shm/core/driver.c, wait_for_room: be rung when the next slot comes back. */
 static void want_room(struct ring *ring)
 {
     ring->result->stalls += !ring->is_stalled;
@@ -93,8 +93,6 @@ enum reserved ring_publish(struct world *world, int32_t number, const struct mes
     ring->result->offered++;
     world->result->events++;
     if (is_full && (ring->plan->overflow == SZ_DROP_NEWEST || !revoke(ring))) {
-        if (ring->plan->overflow == SZ_DROP_OLDEST)
-            want_room(ring);
         ring->result->dropped++;
         return REFUSED;
     }
