@@ -64,7 +64,7 @@ def outcome(rings: dict[str, tuple[int, int, int]], which: int, dropped: int = 0
         walk = levels(index, most, steps)
         level_ns = np.bincount(walk, minlength=depth + 1).astype(np.int64) * (VIRTUAL_NS // steps)
         lost = dropped if index == 0 else 0
-        found[name] = RingOutcome(300, 300 - lost, lost, 0, most, level_ns, times(900_000), times(12_000_000))
+        found[name] = RingOutcome(300, 300 - lost, lost, 0, 0, most, level_ns, times(900_000), times(12_000_000))
         series[name] = Series(VIRTUAL_NS // steps, walk)
     paths = {"front_camera->display": PathOutcome(299, 1, 0, times(14_000_000)),
              "imu->head_unit": PathOutcome(90, 0, 2, times(52_000_000))}  # fmt: skip

@@ -38,6 +38,7 @@ def _rings(outcome: Outcome, world: World) -> Iterator[str]:
         yield from _unlike(f"{name} offered", ring.offered, len(tensors))
         yield from _unlike(f"{name} delivered", ring.delivered, len(taken))
         yield from _unlike(f"{name} dropped", ring.dropped, lost)
+        yield from _unlike(f"{name} refused", ring.refused, sum(tensor.refused for tensor in tensors))
         yield from _unlike(f"{name} stalls", ring.stalls, world.producers[name].counters.stalls)
         yield from _unlike(f"{name} max", ring.occupancy_max, world.journals[name].occupancy_max(depth))
         yield from _unlike(f"{name} level", ring.level_ns.tolist(), world.journals[name].level_ns(depth, until_ns))

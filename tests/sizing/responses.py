@@ -57,7 +57,9 @@ class System:
             levels = np.zeros(ring.depth + 1, np.int64)
             held = min(said.held.get(name, 1), ring.depth)
             dropped, stalls = said.dropped.get(name, 0), said.stalls.get(name, 0)
-            rings[name] = RingOutcome(100, 100 - dropped, dropped, stalls, held, levels, _times(1, MS), _times(1, MS))
+            rings[name] = RingOutcome(
+                100, 100 - dropped, dropped, 0, stalls, held, levels, _times(1, MS), _times(1, MS)
+            )
         path = PathOutcome(said.arrived, said.missing, 0, _times(said.arrived, said.age_ns))
         return Outcome(rings, {PATH: path}, {}, 1000, plan.duration_ns, {})
 

@@ -126,7 +126,7 @@ def test_how_much_is_too_much(one: Compared, wrong: bool, words: str) -> None:
 
 
 def test_nothing_that_was_measured_is_no_time() -> None:
-    empty = RingOutcome(0, 0, 0, 0, 0, np.zeros(5, np.int64), Times(0, *[0] * 6), Times(0, *[0] * 6))
+    empty = RingOutcome(0, 0, 0, 0, 0, 0, np.zeros(5, np.int64), Times(0, *[0] * 6), Times(0, *[0] * 6))
     plan = Plan("none", MS, MS, {"a": Ring("a", "a", "x", "y", 8, 4, "block")}, (), ())
     outcome = Outcome({"a": empty}, {}, {}, 0, MS, {})
     assert not remarks(compare(plan, outcome, outcome))

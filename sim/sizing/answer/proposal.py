@@ -143,7 +143,4 @@ def rates_hz(plan: Plan, found: Trial) -> Mapping[str, float]:
     """Return tensors published per virtual second on each ring: what a full ring refused was never written."""
     seconds = plan.duration_ns / 1e9
     rings = found.outcome.rings
-    return {
-        name: (rings[name].offered - rings[name].dropped * (ring.overflow == "drop_newest")) / seconds
-        for name, ring in plan.rings.items()
-    }
+    return {name: (rings[name].offered - rings[name].refused) / seconds for name in plan.rings}

@@ -45,6 +45,7 @@ def _ring(channel: ChannelRecord) -> RingOutcome:
         offered=channel.published,
         delivered=len(channel.latencies_ns),
         dropped=channel.dropped,
+        refused=sum(message.refused for message in channel.messages),
         stalls=channel.producer.stalls,
         occupancy_max=channel.occupancy_max,
         level_ns=np.zeros(channel.depth + 1, np.int64),

@@ -72,6 +72,7 @@ class _Room:
                 one.offered,
                 one.delivered,
                 one.dropped,
+                one.refused,
                 one.stalls,
                 one.occupancy_max,
                 levels,

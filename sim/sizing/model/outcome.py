@@ -34,10 +34,10 @@ class RingOutcome:
     Attributes:
         offered: tensors that its producer wanted to send, those that were dropped included.
         delivered: that were taken.
-        dropped: that were never taken as it was full. Among them, unlike in a report, those that a ring that drops the
-            oldest had to refuse as its consumer had claimed all: its producer does not count them, and neither are
-            they among the messages of a report, but lost they are.
-        stalls: how often its producer had to wait for room, or a ring that drops the oldest began to refuse.
+        dropped: that were never taken as it was full.
+        refused: of these, that were never written: a ring that drops the oldest refuses, too, what comes while its
+            consumer has claimed every slot.
+        stalls: how often its producer had to wait for room.
         occupancy_max: most slots held at once.
         level_ns: int64[depth + 1]; how long so many slots were held.
         latency: published to taken.
@@ -47,6 +47,7 @@ class RingOutcome:
     offered: int
     delivered: int
     dropped: int
+    refused: int
     stalls: int
     occupancy_max: int
     level_ns: NDArray[np.int64]

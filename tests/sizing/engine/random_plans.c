@@ -221,6 +221,8 @@ static void check_ring(uint64_t seed, int32_t ring)
     must(found->latency.count == found->delivered, seed, "a latency for each that was taken");
     must(found->age.max_ns >= found->latency.max_ns || !found->age.count, seed, "younger than on its last ring");
     must(rings[ring].overflow != SZ_BLOCK || !found->dropped, seed, "a drop where it blocks");
+    must(found->refused == found->dropped || rings[ring].overflow == SZ_DROP_OLDEST, seed, "a new one withdrawn");
+    must(found->refused <= found->dropped, seed, "refused and not dropped");
     must(rings[ring].overflow == SZ_BLOCK || !found->stalls, seed, "a stall where it drops");
 }
 

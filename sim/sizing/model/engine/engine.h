@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SZ_INTERFACE 6u
+#define SZ_INTERFACE 7u
 #define SZ_NEVER INT64_MAX
 #define SZ_NOT_SENT (-1)
 #define SZ_NOBODY (-1)
@@ -98,7 +98,7 @@ struct sz_times {
 };
 
 struct sz_ring_result {
-    int64_t offered, delivered, dropped, stalls, occupancy_max;
+    int64_t offered, delivered, dropped, refused, stalls, occupancy_max;
     struct sz_times latency, age;
     int64_t *level_ns; /* [depth + 1], the caller's, zero */
     int32_t *series;   /* [steps], the caller's, zero; NULL: none */

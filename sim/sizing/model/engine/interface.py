@@ -6,7 +6,7 @@ import ctypes
 from ctypes import POINTER, Structure, c_int32, c_int64, c_uint8, c_uint32, c_uint64
 from typing import ClassVar
 
-VERSION = 6
+VERSION = 7
 NEVER = 2**63 - 1
 OVERFLOWS = {"block": 0, "drop_newest": 1, "drop_oldest": 2}
 SENSOR, SINK, ACCELERATOR, LINK = range(4)
@@ -130,7 +130,7 @@ class RingResult(Structure):
     """struct sz_ring_result"""
 
     _fields_: ClassVar = [
-        *((name, c_int64) for name in ("offered", "delivered", "dropped", "stalls", "occupancy_max")),
+        *((name, c_int64) for name in ("offered", "delivered", "dropped", "refused", "stalls", "occupancy_max")),
         ("latency", TimesResult),
         ("age", TimesResult),
         ("level_ns", Ints64),

@@ -94,6 +94,7 @@ enum reserved ring_publish(struct world *world, int32_t number, const struct mes
     world->result->events++;
     if (is_full && (ring->plan->overflow == SZ_DROP_NEWEST || !revoke(ring))) {
         ring->result->dropped++;
+        ring->result->refused++;
         return REFUSED;
     }
     if (!is_full) { /* else one comes as another goes */
