@@ -9,7 +9,7 @@ run: setup
 	$(SIM) run scenarios/ivi_camera.yaml
 
 test: setup-test check
-	.venv/bin/pytest
+	.venv/bin/pytest -n 2
 
 check: setup-test
 	.venv/bin/ruff format --check .
