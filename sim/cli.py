@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import functools
-import signal
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from sim.exit_codes import EXIT_INTERRUPTED, EXIT_USAGE
+from sim.interruption import Interruption
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,7 +27,8 @@ images_app = typer.Typer(
 )
 app.add_typer(images_app, name="images")
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_interruption = Interruption()
+_INTERRUPTED = "sim: interrupted", EXIT_INTERRUPTED
 
 Command = Callable[..., None]
 
@@ -43,22 +42,31 @@ def _guarded(command: Command) -> Command:
 
     @functools.wraps(command)
     def guarded(*arguments: object, **options: object) -> None:
+        _interruption.begin()
         try:
             return command(*arguments, **options)
         except KeyboardInterrupt:
-            print("sim: interrupted", file=sys.stderr)
-            code = EXIT_INTERRUPTED
+            message, code = _INTERRUPTED
         except Exception as error:
-            from sim.commands.problems import explain  # it imports all that can fail, which is slow
-
-            known = explain(error)
+            known = _explained(error)
             if known is None:
                 raise
             message, code = known
-            print(message, file=sys.stderr)
+        finally:
+            _interruption.over()
+        print(message, file=sys.stderr)
         raise typer.Exit(code)
 
     return guarded
+
+
+def _explained(error: Exception) -> tuple[str, int] | None:
+    """Return what to say of an error and its exit code; None for one that nobody expects."""
+    if _interruption.asked:
+        return _INTERRUPTED
+    from sim.commands.problems import explain  # it imports all that can fail, which is slow
+
+    return explain(error)
 
 
 @app.command()
@@ -289,15 +297,5 @@ def images_prune(
 
 def main() -> None:
     """Run the command line; SIGTERM ends it as Ctrl-C does, so that everything is cleaned up."""
-    for number in _ENDING:
-        signal.signal(number, _interrupt)
+    _interruption.watch()
     app()
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """End the command once: further signals must not disturb the cleaning up, which takes less than a second."""
-    for each in _ENDING:
-        signal.signal(each, signal.SIG_IGN)
-    sys.unraisablehook = lambda report: None  # what half-made objects say while they go is of no use to anybody
-    warnings.simplefilter("ignore")
-    raise KeyboardInterrupt
