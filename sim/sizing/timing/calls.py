@@ -176,7 +176,7 @@ def add_sent(calls: Sequence[Call], ring: str, channel: ChannelRecord, rung: Seq
         rung: boundaries at which the service's partition was rung for this ring, ascending.
         quantum_ns: distance of boundaries.
     """
-    sent = [each for each in channel.messages if not refused(each)]
+    sent = [each for each in channel.messages if not each.refused]
     sent.sort(key=lambda each: each.produced_ns)
     times = [each.produced_ns for each in sent]
     for call in calls:
@@ -193,11 +193,6 @@ def add_sent(calls: Sequence[Call], ring: str, channel: ChannelRecord, rung: Seq
         was_rung = bisect_right(rung, times[index]) > bisect_right(rung, call.began_ns)
         if channel.overflow == "block" and freed_late and was_rung:
             call.full.add(ring)
-
-
-def refused(message: MessageRecord) -> bool:
-    """Tell whether a tensor is one that a full ring refused, of which only the number is known."""
-    return message.refused
 
 
 def refused_between(calls: Sequence[Call], ring: str, channel: ChannelRecord) -> list[Call]:
@@ -217,7 +212,7 @@ def refused_between(calls: Sequence[Call], ring: str, channel: ChannelRecord) ->
         return [call for call in between if ring not in call.sent][:missing]
 
     for message in channel.messages:
-        if refused(message):
+        if message.refused:
             missing += 1
             continue
         if missing:

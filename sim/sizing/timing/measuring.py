@@ -15,7 +15,7 @@ from sim.scenario.model import Scenario
 from sim.sizing.plan import NOT_SENT
 from sim.sizing.plan.ports import Ports, ports_of, services_of
 from sim.sizing.timing import MOST_CALLS, Arrivals, NodeTiming, ServiceTiming, Timing
-from sim.sizing.timing.calls import Call, Input, add_sent, calls_of, refused, refused_between, taken_of
+from sim.sizing.timing.calls import Call, Input, add_sent, calls_of, refused_between, taken_of
 from sim.sizing.timing.execution import ExecutionClock, clock_of
 from sim.sizing.timing.waking import bell_ns, fetches_ns, look_ns, wakes_ns
 
@@ -266,7 +266,7 @@ def _opened(scenario: Scenario, legs: Sequence[Leg], record: RunRecord) -> dict[
     for leg in legs:
         if leg.source.participant not in sensors:
             continue
-        first = next((each for each in record.channels[leg.name].messages if not refused(each)), None)
+        first = next((each for each in record.channels[leg.name].messages if not each.refused), None)
         opened[leg.name] = 0
         if first is not None:
             due_ns = -(-(first.origin_ns or 0) // record.quantum_ns) * record.quantum_ns
@@ -276,7 +276,7 @@ def _opened(scenario: Scenario, legs: Sequence[Leg], record: RunRecord) -> dict[
 
 
 def _arrivals(channel: ChannelRecord) -> Arrivals:
-    times = sorted(each.produced_ns for each in channel.messages if not refused(each))
+    times = sorted(each.produced_ns for each in channel.messages if not each.refused)
     between = sorted(later - earlier for earlier, later in pairwise(times))
     if not between:
         return Arrivals(len(times))

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from sim.report.distribution import percentile
 from sim.report.record import ChannelRecord
-from sim.sizing.timing.calls import Call, Input, refused
+from sim.sizing.timing.calls import Call, Input
 from sim.sizing.timing.execution import ExecutionClock
 
 
@@ -89,7 +89,7 @@ def bell_ns(
     late: list[int] = []
     in_time: list[int] = []
     for ring, channel in outputs.items():
-        sent = sorted(each.produced_ns for each in channel.messages if not refused(each))
+        sent = sorted(each.produced_ns for each in channel.messages if not each.refused)
         for index, produced_ns in enumerate(sent):
             boundary_ns = -(-produced_ns // quantum_ns) * quantum_ns
             left_ns = clock.between(produced_ns, boundary_ns)
